@@ -1,0 +1,60 @@
+"""The exceptions that edgeseg raises on purpose.
+
+Everything that can go wrong with *data* (a file, a photo, a model, a folder) is an
+:class:`EdgesegError`, whose message is one line that says what is wrong and what to do. A caller's
+own mistake stays a ``ValueError`` or ``TypeError``. Only the command line prints or exits.
+"""
+
+from __future__ import annotations
+
+
+class EdgesegError(Exception):
+    """Root of every error that edgeseg raises about data it was given."""
+
+
+class FormatError(EdgesegError):
+    """The bytes of a bundle or catalogue break its format (see ``formats/FORMAT.md``)."""
+
+
+class ManifestError(FormatError):
+    """A manifest or another JSON document in a file has a missing, unknown or wrong field."""
+
+
+class DigestMismatchError(FormatError):
+    """Bytes don't have the SHA-256 that their header states: a damaged or altered file."""
+
+
+class UnsupportedFormatVersionError(FormatError):
+    """The file's ``format_version`` is one that this edgeseg does not read."""
+
+
+class LimitExceededError(FormatError):
+    """A file, a section or a count is above its bound in :mod:`edgeseg.limits`."""
+
+
+class SyncError(EdgesegError):
+    """A catalogue could not be published, refreshed or activated."""
+
+
+class ModelContractError(EdgesegError):
+    """A model does not fit its use: a wrong shape, or an embedder and a catalogue of two kinds."""
+
+
+class MissingExtraError(EdgesegError):
+    """An optional dependency is absent; the message names what to install."""
+
+
+class PhotoError(EdgesegError):
+    """A picture cannot be read or used."""
+
+
+class NoGarmentError(PhotoError):
+    """The segmenter found no garment in a photo."""
+
+
+class DatasetError(EdgesegError):
+    """A folder or CSV for training, evaluation or indexing cannot be used."""
+
+
+class ParityError(EdgesegError):
+    """A converted model is too far from its float original, so the conversion is refused."""

@@ -1,0 +1,242 @@
+"""Reading with a bound, hashing, atomic writing and locking: the only ways that files are touched.
+
+``write_atomic`` is what makes "the old file or the new one, never a third thing" true: the bytes go
+into a temporary file of the same folder, are flushed to the disk, and take the name in one rename.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import secrets
+import stat
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+
+from edgeseg import limits
+from edgeseg.errors import EdgesegError, LimitExceededError
+
+_TEMPORARY_PREFIX = ".edgeseg-"
+_TEMPORARY_SUFFIX = ".tmp"
+_WRITE_CHUNK_BYTES = 1 << 20
+
+PathLike = str | os.PathLike[str]
+
+
+def sha256_hex(data: bytes | bytearray | memoryview) -> str:
+    """SHA-256 of ``data`` as 64 lower-case hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def read_bounded(path: PathLike, limit_bytes: int, what: str) -> bytes:
+    """Read a whole regular file of at most ``limit_bytes``.
+
+    Args:
+        path: the file.
+        limit_bytes: the largest size to accept, in bytes.
+        what: the kind of file for messages, as in "bundle" or "photo".
+
+    Returns:
+        The file's bytes; never more than ``limit_bytes`` are held.
+
+    Raises:
+        LimitExceededError: the file is larger.
+        EdgesegError: it is missing, a folder, a device or pipe, or cannot be read.
+    """
+    try:
+        # O_NONBLOCK: opening a named pipe must fail the check below, not wait for a writer.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        raise EdgesegError(_cannot("read", what, path, error)) from error
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise EdgesegError(f"cannot read {what} {_shown(path)}: it is a folder")
+        if not stat.S_ISREG(status.st_mode):
+            raise EdgesegError(f"cannot read {what} {_shown(path)}: it is not a regular file")
+        if status.st_size > limit_bytes:
+            raise _too_large(path, what, status.st_size, limit_bytes)
+        pieces: list[bytes] = []
+        length = 0
+        try:
+            # The stated size plus one: a file that grows meanwhile is still seen and bounded.
+            while piece := file.read(min(status.st_size, limit_bytes) + 1 - length or 1):
+                pieces.append(piece)
+                length += len(piece)
+                if length > limit_bytes:
+                    raise _too_large(path, what, length, limit_bytes)
+                if length > status.st_size:
+                    raise EdgesegError(f"cannot read {what} {_shown(path)}: it grew while read")
+        except OSError as error:
+            raise EdgesegError(_cannot("read", what, path, error)) from error
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def write_atomic(path: PathLike, data: bytes | Iterable[bytes | memoryview]) -> None:
+    """Write ``data`` so that ``path`` holds the old bytes or all of the new ones at any moment.
+
+    Args:
+        path: the file to make or replace. A symbolic link keeps pointing where it does.
+        data: the bytes, or pieces of them in order.
+
+    Raises:
+        EdgesegError: the folder is missing or not writable, or the disk is full. The file that was
+            there, if any, is as before, and no temporary file stays.
+    """
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        kind = "a folder" if target.is_dir() else "not a regular file"
+        raise EdgesegError(f"cannot write {_shown(path)}: it is {kind}")
+    _remove_stale_temporaries(target.parent)
+    temporary = target.parent / f"{_TEMPORARY_PREFIX}{secrets.token_hex(8)}{_TEMPORARY_SUFFIX}"
+    try:
+        # Mode 0666 under the umask: the file is as readable as one that `open` makes.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        descriptor = os.open(temporary, flags, 0o666)
+        try:
+            with os.fdopen(descriptor, "wb", buffering=0) as file:
+                for piece in _chunks(data):
+                    _write_all(file.fileno(), piece)
+                os.fsync(file.fileno())
+            os.replace(temporary, target)
+        except BaseException:
+            # Also on KeyboardInterrupt: an interrupted save must leave nothing behind.
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+        _sync_folder(target.parent)
+    except OSError as error:
+        raise EdgesegError(_cannot("write", "", path, error)) from error
+
+
+class Lock:
+    """An exclusive lock between processes, held on a small file that stays in place.
+
+    The kernel drops it when the process ends, however that happens, so there are no stale locks.
+
+    Args:
+        path: the lock file; made when absent. Its folder must exist.
+    """
+
+    def __init__(self, path: PathLike) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    def acquire(self, *, wait: bool = False) -> None:
+        """Take the lock.
+
+        Args:
+            wait: wait for another holder to finish instead of failing.
+
+        Raises:
+            EdgesegError: another process holds it, or the lock file cannot be made.
+        """
+        if self._descriptor is not None:
+            raise ValueError("this lock is already held")
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise EdgesegError(_cannot("lock", "", self._path, error)) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BaseException as error:
+            os.close(descriptor)
+            if isinstance(error, BlockingIOError):
+                raise EdgesegError(
+                    f"{_shown(self._path)} is in use by another process; wait until it has finished"
+                ) from error
+            if isinstance(error, OSError):
+                raise EdgesegError(_cannot("lock", "", self._path, error)) from error
+            raise
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        """Let the lock go; nothing happens when it is not held."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def __enter__(self) -> Lock:
+        self.acquire()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.release()
+
+
+def _chunks(data: bytes | Iterable[bytes | memoryview]) -> Iterator[memoryview]:
+    pieces = (data,) if isinstance(data, bytes | bytearray | memoryview) else data
+    for piece in pieces:
+        view = memoryview(piece).cast("B")
+        for start in range(0, len(view), _WRITE_CHUNK_BYTES):
+            yield view[start : start + _WRITE_CHUNK_BYTES]
+
+
+def _write_all(descriptor: int, piece: memoryview) -> None:
+    """``os.write`` may take a part only (a signal, a nearly full disk)."""
+    while piece:
+        piece = piece[os.write(descriptor, piece) :]
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename itself outlive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some network and FUSE file systems refuse to sync a folder; the data itself is synced.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _remove_stale_temporaries(folder: Path) -> None:
+    """Remove what a killed save left, by age, so that a save in progress is never touched."""
+    oldest_s = time.time() - limits.STALE_TEMPORARY_AGE_S
+    with contextlib.suppress(OSError):
+        for entry in folder.glob(f"{_TEMPORARY_PREFIX}*{_TEMPORARY_SUFFIX}"):
+            if entry.lstat().st_mtime < oldest_s:
+                entry.unlink(missing_ok=True)
+
+
+def _shown(path: PathLike) -> str:
+    """A path on one line, whatever is in its name."""
+    text = str(path)
+    return text if text and text.isprintable() else ascii(text)
+
+
+def _too_large(path: PathLike, what: str, size_bytes: int, limit_bytes: int) -> LimitExceededError:
+    return LimitExceededError(
+        f"{what} {_shown(path)} is too large: {size_bytes} bytes or more, "
+        f"and at most {limit_bytes} are read"
+    )
+
+
+def _cannot(verb: str, what: str, path: PathLike, error: Exception) -> str:
+    subject = f"{what} {_shown(path)}" if what else _shown(path)
+    number = error.errno if isinstance(error, OSError) else None
+    reasons = {
+        errno.ENOENT: "its folder does not exist" if verb != "read" else "there is no such file",
+        errno.EACCES: "permission denied",
+        errno.EISDIR: "it is a folder",
+        errno.ENOSPC: "the disk is full; free some space and run it again",
+        errno.EDQUOT: "the disk quota is used up; free some space and run it again",
+        errno.EROFS: "the file system is read-only",
+        errno.ENAMETOOLONG: "the name is too long",
+        errno.ENOTDIR: "a part of its path is not a folder",
+    }
+    reason = reasons.get(number) if number is not None else None
+    if reason is None:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return f"cannot {verb} {subject}: {reason}"

@@ -1,0 +1,58 @@
+"""Every bound on bytes, counts and time, with its unit in its name.
+
+A file can come from anywhere and a handheld has little memory, so each reader asks for one of these
+bounds before it allocates. They are generous for real use (the reason stands beside each) and small
+enough that a crafted file cannot exhaust the device.
+"""
+
+from __future__ import annotations
+
+_KIB = 1024
+_MIB = 1024 * _KIB
+
+# Photographs. A 48-megapixel phone JPEG is about 25 MB; a decoded 60-megapixel one is 180 MB.
+MAX_PHOTO_BYTES = 64 * _MIB
+MAX_PHOTO_PIXELS = 60_000_000
+
+# Containers. FC-DenseNet103 in float32 is 38 MB, and it is the largest network made for here.
+MAX_BUNDLE_BYTES = 256 * _MIB
+# A catalogue item takes about 660 bytes at 128-d and its attributes: this is over 500,000 items.
+MAX_CATALOGUE_BYTES = 512 * _MIB
+MAX_HEADER_BYTES = 64 * _KIB
+MAX_SECTIONS = 32
+MAX_SECTION_NAME_CHARS = 64
+
+# JSON documents inside containers. A report lists layers and photographs, so it is the largest.
+MAX_MANIFEST_BYTES = 64 * _KIB
+MAX_REPORT_BYTES = 16 * _MIB
+# Python's JSON scanner recurses once a level; deeper documents would end in a RecursionError.
+MAX_JSON_DEPTH = 64
+MAX_TEXT_CHARS = 10_000
+
+# Networks.
+MAX_INPUT_PX = 4096
+MAX_PARAMETERS = 1_000_000_000
+
+# Catalogues.
+MAX_ITEMS = 1_000_000
+MAX_DIM = 4096
+MAX_SKU_CHARS = 200
+MAX_ATTRIBUTES = 64
+MAX_ATTRIBUTE_NAME_CHARS = 100
+MAX_ATTRIBUTE_CHARS = 2_000
+MAX_ITEM_TABLE_BYTES = 256 * _MIB
+MAX_K = 10_000
+# A links byte limit of its own is not needed: it follows from items, M and levels.
+MAX_HNSW_M = 64
+# Levels are drawn as -ln(u) / ln(M): a 17th one needs 16**16 items at M = 16.
+MAX_HNSW_LEVEL = 32
+
+# Tables of items or queries, as CSV.
+MAX_CSV_BYTES = 256 * _MIB
+MAX_CSV_FIELD_CHARS = 64 * _KIB
+
+# Checkpoints (safetensors), as large as a float32 bundle.
+MAX_CHECKPOINT_BYTES = 256 * _MIB
+
+# An unfinished temporary file of this age was left by a killed process: no write takes an hour.
+STALE_TEMPORARY_AGE_S = 3600.0
