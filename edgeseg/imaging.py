@@ -1,0 +1,299 @@
+"""Pictures in and out of arrays: the file that knows OpenCV.
+
+Everything outside works on `(H, W, 3)` uint8 RGB, upright, opaque. Decoding is guarded by
+:mod:`edgeseg.photo_header`, so that a bomb or a half-copied file never reaches the decoder.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeseg import limits
+from edgeseg.errors import EdgesegError, PhotoError
+from edgeseg.files import read_bounded
+from edgeseg.photo_header import HeaderError, read_header
+
+Photo = NDArray[np.uint8]
+PhotoSource = str | os.PathLike[str] | bytes
+
+MASK_THRESHOLD = 128
+
+_COLOURS: dict[str, tuple[int, int, int]] = {
+    "white": (255, 255, 255),
+    "black": (0, 0, 0),
+    "grey": (128, 128, 128),
+    "gray": (128, 128, 128),
+    "silver": (192, 192, 192),
+    "red": (255, 0, 0),
+    "green": (0, 128, 0),
+    "blue": (0, 0, 255),
+    "yellow": (255, 255, 0),
+    "orange": (255, 165, 0),
+    "pink": (255, 192, 203),
+    "purple": (128, 0, 128),
+    "beige": (245, 245, 220),
+    "navy": (0, 0, 128),
+}
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle in pixels; `right` and `bottom` are exclusive."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def width(self) -> int:
+        """Columns inside."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        """Rows inside."""
+        return self.bottom - self.top
+
+
+def read_photo(source: PhotoSource, name: str | None = None) -> Photo:
+    """Decode a photo, upright and opaque.
+
+    EXIF orientation is applied, transparency is laid over white, grey becomes RGB, 16 bits become
+    8, CMYK becomes RGB, and of an animation the first frame is taken.
+
+    Args:
+        source: A path, or the bytes of a file (JPEG, PNG, WebP, BMP, TIFF or GIF).
+        name: What messages call it, when `source` is bytes.
+
+    Returns:
+        `(H, W, 3)` uint8 RGB.
+
+    Raises:
+        PhotoError: If it can't be read, isn't a picture, is damaged or cut short, or is above
+            `MAX_PHOTO_BYTES` or `MAX_PHOTO_PIXELS`. One line that names the file.
+    """
+    stored, orientation = _decode(source, name)
+    return _upright(_opaque_rgb(stored, background=255), orientation)
+
+
+def read_mask(source: PhotoSource, name: str | None = None) -> NDArray[np.bool_]:
+    """Decode a mask picture; a pixel is foreground from 128 up.
+
+    Returns:
+        `(H, W)` bool.
+
+    Raises:
+        PhotoError: As `read_photo`.
+    """
+    stored, orientation = _decode(source, name)
+    rgb = _upright(_opaque_rgb(stored, background=0), orientation)
+    grey: NDArray[np.bool_] = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY) >= MASK_THRESHOLD
+    return grey
+
+
+def _decode(source: PhotoSource, name: str | None) -> tuple[NDArray[Any], int]:
+    """Give the pixels as OpenCV stores them (BGR order), and the orientation still to apply."""
+    if isinstance(source, bytes):
+        data, label = source, name or "photo"
+    else:
+        label = name or str(Path(source))
+        try:
+            data = read_bounded(Path(source), limits.MAX_PHOTO_BYTES, "photo")
+        except EdgesegError as error:
+            raise PhotoError(str(error)) from error
+    if len(data) > limits.MAX_PHOTO_BYTES:
+        raise PhotoError(f"{label}: more than {limits.MAX_PHOTO_BYTES >> 20} MiB")
+    try:
+        header = read_header(data)
+    except HeaderError as error:
+        raise PhotoError(f"{label}: {error}") from error
+    if header.width * header.height > limits.MAX_PHOTO_PIXELS:
+        raise PhotoError(
+            f"{label}: {header.width} x {header.height} pixels are more than the "
+            f"{limits.MAX_PHOTO_PIXELS // 1_000_000} million allowed; make it smaller first"
+        )
+    try:
+        # UNCHANGED keeps alpha and 16 bits and leaves the orientation to us: OpenCV's own
+        # handling of it differs by format and by version.
+        stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error as error:
+        raise PhotoError(f"{label}: the {header.format} cannot be decoded (damaged?)") from error
+    if stored is None or stored.size == 0:
+        raise PhotoError(f"{label}: the {header.format} cannot be decoded (damaged?)")
+    if stored.dtype not in (np.uint8, np.uint16):
+        raise PhotoError(f"{label}: {stored.dtype} pixels are not supported; save it as 8 bits")
+    return stored, header.orientation
+
+
+def _opaque_rgb(stored: NDArray[Any], background: int) -> Photo:
+    if stored.dtype == np.uint16:
+        # 65535 / 255 = 257: full white stays full white.
+        stored = ((stored.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    if stored.ndim == 2:
+        return np.asarray(cv2.cvtColor(stored, cv2.COLOR_GRAY2RGB), dtype=np.uint8)
+    channels = stored.shape[2]
+    if channels == 1:
+        return np.repeat(stored, 3, axis=2)
+    if channels == 2:
+        grey, alpha = stored[:, :, :1], stored[:, :, 1:]
+        stored = np.concatenate([grey, grey, grey, alpha], axis=2)
+    if channels == 3:
+        return np.asarray(cv2.cvtColor(stored, cv2.COLOR_BGR2RGB, dst=stored), dtype=np.uint8)
+    alpha = stored[:, :, 3]
+    rgb = np.asarray(cv2.cvtColor(stored, cv2.COLOR_BGRA2RGB), dtype=np.uint8)
+    if alpha.min() == 255:
+        return rgb
+    weight = alpha[:, :, None].astype(np.uint16)
+    mixed = rgb * weight + np.uint16(background) * (255 - weight)
+    return ((mixed + np.uint16(127)) // np.uint16(255)).astype(np.uint8)
+
+
+def _upright(image: Photo, orientation: int) -> Photo:
+    """Undo an EXIF orientation (TIFF tag 274, values 1..8)."""
+    if orientation >= 5:
+        image = image.transpose(1, 0, 2)
+    # After the transposition: which axes are still mirrored.
+    if orientation in (2, 3, 6, 7):
+        image = image[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        image = image[::-1]
+    return np.ascontiguousarray(image)
+
+
+def require_rgb(image: NDArray[np.uint8]) -> None:
+    """Refuse what isn't a non-empty `(H, W, 3)` uint8 picture.
+
+    Raises:
+        ValueError: A caller's mistake, with the shape and dtype that came.
+    """
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8:
+        raise ValueError("a picture must be a uint8 array")
+    if image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+        raise ValueError(f"a picture must be (H, W, 3) RGB and not empty, not {image.shape}")
+
+
+def resize(image: NDArray[Any], width: int, height: int) -> NDArray[Any]:
+    """Resize once: by area when shrinking (no aliasing), bilinear when growing.
+
+    Args:
+        image: `(H, W)` or `(H, W, C)`, uint8 or float32.
+        width: New width in pixels.
+        height: New height in pixels.
+    """
+    if image.shape[:2] == (height, width):
+        return image
+    shrinks = width * height < image.shape[0] * image.shape[1]
+    rule = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    resized: NDArray[Any] = cv2.resize(image, (width, height), interpolation=rule)
+    return resized
+
+
+def resize_bilinear(image: NDArray[Any], width: int, height: int) -> NDArray[Any]:
+    """Resize bilinearly whichever way, for smooth maps such as confidence masks."""
+    resized: NDArray[Any] = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+    return resized
+
+
+def connected_components(mask: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Label the 8-connected regions of a mask.
+
+    Args:
+        mask: `(H, W)` uint8, foreground where it isn't 0.
+
+    Returns:
+        labels `(H, W)` int32, 0 = background; and `(N, 5)` int32 rows of left, top, width, height,
+        area in pixels, row 0 being the background.
+    """
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    return labels, stats
+
+
+def crop_on_white(
+    image: Photo, mask: NDArray[Any] | None, box: Box, margin: float = 0.04
+) -> Photo:
+    """Cut a box out, with a margin, and make everything outside the mask white.
+
+    Args:
+        image: `(H, W, 3)` uint8 RGB.
+        mask: `(H, W)`, foreground where it isn't 0; None keeps the background inside the box.
+        box: What to cut out.
+        margin: White or background on each side, as a share of the box's longer side. Where it
+            reaches beyond the picture it is white, so that framing is the same everywhere.
+
+    Returns:
+        `(h, w, 3)` uint8 RGB.
+    """
+    require_rgb(image)
+    height, width = image.shape[:2]
+    pad = round(margin * max(box.width, box.height))
+    crop = np.full((box.height + 2 * pad, box.width + 2 * pad, 3), 255, dtype=np.uint8)
+    left, top = box.left - pad, box.top - pad
+    x0, y0 = max(left, 0), max(top, 0)
+    x1, y1 = min(box.right + pad, width), min(box.bottom + pad, height)
+    inside = crop[y0 - top : y1 - top, x0 - left : x1 - left]
+    source = image[y0:y1, x0:x1]
+    if mask is None:
+        inside[...] = source
+    else:
+        np.copyto(inside, source, where=(mask[y0:y1, x0:x1] != 0)[:, :, None])
+    return crop
+
+
+def encode_png(image: NDArray[Any]) -> bytes:
+    """Encode `(H, W)` uint8 or bool, `(H, W, 3)` RGB or `(H, W, 4)` RGBA uint8 as PNG."""
+    return _encode(".png", image, [])
+
+
+def encode_jpeg(image: Photo, quality: int = 90) -> bytes:
+    """Encode `(H, W, 3)` uint8 RGB or `(H, W)` uint8 as JPEG, quality 1..100."""
+    return _encode(".jpg", image, [int(cv2.IMWRITE_JPEG_QUALITY), quality])
+
+
+def _encode(suffix: str, image: NDArray[Any], options: list[int]) -> bytes:
+    if image.dtype == np.bool_:
+        image = image.astype(np.uint8) * np.uint8(255)
+    if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.size == 0:
+        raise ValueError(f"cannot encode {image.dtype} of shape {image.shape}")
+    if image.ndim == 3:
+        swap = cv2.COLOR_RGBA2BGRA if image.shape[2] == 4 else cv2.COLOR_RGB2BGR
+        image = cv2.cvtColor(image, swap)
+    done, data = cv2.imencode(suffix, image, options)
+    if not done:
+        raise ValueError(f"OpenCV cannot encode {image.shape} as {suffix}")
+    return bytes(data)
+
+
+def parse_colour(text: str) -> tuple[int, int, int]:
+    """Read `#rrggbb`, `#rgb` or a common name as RGB.
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    name = text.strip().lower()
+    if name in _COLOURS:
+        return _COLOURS[name]
+    digits = name.removeprefix("#")
+    if re.fullmatch(r"[0-9a-f]{3}", digits):
+        digits = "".join(digit * 2 for digit in digits)
+    if not re.fullmatch(r"[0-9a-f]{6}", digits):
+        raise ValueError(f"{text!r} is no colour: use #rrggbb or one of {', '.join(_COLOURS)}")
+    return int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:], 16)
+
+
+def draw_text(image: Photo, text: str, left: int, baseline: int, scale: float = 0.4) -> None:
+    """Write black text into a picture, in place; what isn't ASCII becomes a question mark."""
+    plain = text.encode("ascii", "replace").decode("ascii")
+    drawn = np.ascontiguousarray(image)
+    cv2.putText(
+        drawn, plain, (left, baseline), cv2.FONT_HERSHEY_SIMPLEX, scale, (0, 0, 0), 1, cv2.LINE_AA
+    )
+    image[...] = drawn
