@@ -1,0 +1,1 @@
+"""Making labels without drawing them by hand."""
