@@ -7,7 +7,6 @@ Everything outside works on `(H, W, 3)` uint8 RGB, upright, opaque. Decoding is 
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg import limits
+from edgeseg.colours import parse_colour as parse_colour
 from edgeseg.errors import EdgesegError, PhotoError
 from edgeseg.files import read_bounded
 from edgeseg.photo_header import HeaderError, read_header
@@ -25,23 +25,6 @@ Photo = NDArray[np.uint8]
 PhotoSource = str | os.PathLike[str] | bytes
 
 MASK_THRESHOLD = 128
-
-_COLOURS: dict[str, tuple[int, int, int]] = {
-    "white": (255, 255, 255),
-    "black": (0, 0, 0),
-    "grey": (128, 128, 128),
-    "gray": (128, 128, 128),
-    "silver": (192, 192, 192),
-    "red": (255, 0, 0),
-    "green": (0, 128, 0),
-    "blue": (0, 0, 255),
-    "yellow": (255, 255, 0),
-    "orange": (255, 165, 0),
-    "pink": (255, 192, 203),
-    "purple": (128, 0, 128),
-    "beige": (245, 245, 220),
-    "navy": (0, 0, 128),
-}
 
 
 @dataclass(frozen=True)
@@ -152,9 +135,7 @@ def _opaque_rgb(stored: NDArray[Any], background: int) -> Photo:
     rgb = np.asarray(cv2.cvtColor(stored, cv2.COLOR_BGRA2RGB), dtype=np.uint8)
     if alpha.min() == 255:
         return rgb
-    weight = alpha[:, :, None].astype(np.uint16)
-    mixed = rgb * weight + np.uint16(background) * (255 - weight)
-    return ((mixed + np.uint16(127)) // np.uint16(255)).astype(np.uint8)
+    return over_colour(np.dstack([rgb, alpha]), (background, background, background))
 
 
 def _upright(image: Photo, orientation: int) -> Photo:
@@ -217,9 +198,7 @@ def connected_components(mask: NDArray[np.uint8]) -> tuple[NDArray[np.int32], ND
     return labels, stats
 
 
-def crop_on_white(
-    image: Photo, mask: NDArray[Any] | None, box: Box, margin: float = 0.04
-) -> Photo:
+def crop_on_white(image: Photo, mask: NDArray[Any] | None, box: Box, margin: float = 0.04) -> Photo:
     """Cut a box out, with a margin, and make everything outside the mask white.
 
     Args:
@@ -272,21 +251,12 @@ def _encode(suffix: str, image: NDArray[Any], options: list[int]) -> bytes:
     return bytes(data)
 
 
-def parse_colour(text: str) -> tuple[int, int, int]:
-    """Read `#rrggbb`, `#rgb` or a common name as RGB.
-
-    Raises:
-        ValueError: If it is neither.
-    """
-    name = text.strip().lower()
-    if name in _COLOURS:
-        return _COLOURS[name]
-    digits = name.removeprefix("#")
-    if re.fullmatch(r"[0-9a-f]{3}", digits):
-        digits = "".join(digit * 2 for digit in digits)
-    if not re.fullmatch(r"[0-9a-f]{6}", digits):
-        raise ValueError(f"{text!r} is no colour: use #rrggbb or one of {', '.join(_COLOURS)}")
-    return int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:], 16)
+def over_colour(rgba: NDArray[np.uint8], colour: tuple[int, int, int]) -> Photo:
+    """Lay `(H, W, 4)` uint8 RGBA over one colour: `(H, W, 3)` uint8 RGB."""
+    alpha = rgba[:, :, 3:].astype(np.uint16)
+    mixed = rgba[:, :, :3] * alpha + np.array(colour, dtype=np.uint16) * (255 - alpha)
+    # At most 255 * 255, so that rounding still fits 16 bits.
+    return ((mixed + np.uint16(127)) // np.uint16(255)).astype(np.uint8)
 
 
 def draw_text(image: Photo, text: str, left: int, baseline: int, scale: float = 0.4) -> None:

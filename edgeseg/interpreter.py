@@ -1,0 +1,177 @@
+"""One TFLite model, ready to run: the file that knows the LiteRT and tflite-runtime interpreters.
+
+The two have the same `Interpreter`. LiteRT is maintained and preferred; tflite-runtime is the only
+one with 32-bit ARM wheels.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import threading
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeseg.errors import MissingExtraError, ModelContractError
+
+# Module to import, and the distribution whose version is told.
+_RUNTIMES = (
+    ("ai_edge_litert.interpreter", "ai-edge-litert"),
+    ("tflite_runtime.interpreter", "tflite-runtime"),
+)
+_INTEGER_DTYPES = (np.dtype(np.int8), np.dtype(np.uint8))
+
+
+def _load_runtime() -> tuple[Any, str]:
+    """Give the first runtime that imports: its `Interpreter` class, and name and version."""
+    reasons = []
+    for module_name, distribution in _RUNTIMES:
+        try:
+            module = importlib.import_module(module_name)
+        except ImportError as error:
+            reasons.append(f"{distribution}: {error}")
+            continue
+        try:
+            version = importlib.metadata.version(distribution)
+        except importlib.metadata.PackageNotFoundError:
+            # Unpacked by hand onto PYTHONPATH, as on small boards: no metadata, still fine.
+            version = "unknown"
+        return module.Interpreter, f"{distribution} {version}"
+    raise MissingExtraError(
+        "no TFLite interpreter is installed: pip install ai-edge-litert (or tflite-runtime on "
+        f"32-bit ARM); {'; '.join(reasons)}"
+    )
+
+
+def runtime_name() -> str:
+    """Tell which TFLite runtime is used, with its version.
+
+    Raises:
+        MissingExtraError: If none is installed.
+    """
+    return _load_runtime()[1]
+
+
+class Interpreter:
+    """A loaded model with one input and one output.
+
+    Thread-safe: `run` holds a lock, since the native interpreter keeps its tensors in place. The
+    caller must have verified the model's digest: native loaders crash on crafted bytes.
+
+    Attributes:
+        input_shape: For example `(1, 160, 160, 3)`.
+        input_dtype: float32, int8 or uint8.
+        output_shape: For example `(1, 160, 160, 1)`.
+        output_dtype: float32, int8 or uint8.
+        runtime: Name and version of the native interpreter.
+    """
+
+    def __init__(self, model: bytes, threads: int = 1) -> None:
+        """Load a model.
+
+        Args:
+            model: A `.tflite` file's bytes, trusted.
+            threads: Threads the native interpreter may use.
+
+        Raises:
+            ModelContractError: If the bytes are no model of one input and one output of a supported
+                type.
+            MissingExtraError: If no runtime is installed.
+            ValueError: If `threads` is below 1.
+        """
+        if threads < 1:
+            raise ValueError(f"threads must be at least 1, not {threads}")
+        native, self.runtime = _load_runtime()
+        # "TFL3" at byte 4 is FlatBuffers' file identifier. The loader crashes or prints to stderr
+        # on some other bytes.
+        if model[4:8] != b"TFL3":
+            raise ModelContractError("the model is not a TFLite file")
+        try:
+            # The native side points into these bytes: they must live as long as it does.
+            self._model = model
+            self._native = native(model_content=model, num_threads=threads)
+            self._native.allocate_tensors()
+        except (ValueError, RuntimeError, SystemError) as error:
+            # SystemError: tflite-runtime 2.14 beside NumPy 2.
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else "unknown reason"
+            raise ModelContractError(f"{self.runtime} cannot load the model: {reason}") from error
+        inputs, outputs = self._native.get_input_details(), self._native.get_output_details()
+        if len(inputs) != 1 or len(outputs) != 1:
+            raise ModelContractError(
+                f"the model has {len(inputs)} inputs and {len(outputs)} outputs; one of each is "
+                "needed"
+            )
+        self._input, self._output = inputs[0], outputs[0]
+        self.input_shape = tuple(int(size) for size in self._input["shape"])
+        self.output_shape = tuple(int(size) for size in self._output["shape"])
+        self.input_dtype: np.dtype[Any] = np.dtype(self._input["dtype"])
+        self.output_dtype: np.dtype[Any] = np.dtype(self._output["dtype"])
+        for side, details, dtype in (
+            ("input", self._input, self.input_dtype),
+            ("output", self._output, self.output_dtype),
+        ):
+            integer = dtype in _INTEGER_DTYPES
+            if not integer and dtype != np.float32:
+                raise ModelContractError(f"the model's {side} is {dtype}: not float32, int8, uint8")
+            if integer and not details["quantization"][0] > 0.0:
+                raise ModelContractError(f"the model's {dtype} {side} states no scale")
+        self._lock = threading.Lock()
+
+    def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Quantize if the model wants it, run, and give the output in real values.
+
+        Args:
+            batch: float32 of `input_shape`.
+
+        Returns:
+            float32 of `output_shape`.
+
+        Raises:
+            ModelContractError: On another shape.
+        """
+        with self._lock:
+            self.set_input(batch)
+            self.invoke()
+            return self.get_output()
+
+    def set_input(self, batch: NDArray[np.float32]) -> None:
+        """Copy a batch in; with `invoke` and `get_output` the parts of `run`, for timing.
+
+        Not locked: for one thread at a time.
+
+        Raises:
+            ModelContractError: If the shape isn't `input_shape`.
+        """
+        if tuple(batch.shape) != self.input_shape:
+            raise ModelContractError(
+                f"the model takes {self.input_shape}, and was given {tuple(batch.shape)}"
+            )
+        if self.input_dtype == np.float32:
+            values: NDArray[Any] = np.ascontiguousarray(batch, dtype=np.float32)
+        else:
+            scale, zero_point = self._input["quantization"]
+            bounds = np.iinfo(self.input_dtype)
+            steps = np.rint(batch / np.float32(scale)) + np.float32(zero_point)
+            values = np.clip(steps, bounds.min, bounds.max).astype(self.input_dtype)
+        self._native.set_tensor(self._input["index"], values)
+
+    def invoke(self) -> None:
+        """Run on what `set_input` copied in.
+
+        Raises:
+            ModelContractError: If the native interpreter fails.
+        """
+        try:
+            self._native.invoke()
+        except (ValueError, RuntimeError) as error:
+            raise ModelContractError(f"{self.runtime} failed to run the model: {error}") from error
+
+    def get_output(self) -> NDArray[np.float32]:
+        """Copy the output out, as real float32 values."""
+        raw: NDArray[Any] = self._native.get_tensor(self._output["index"])
+        if self.output_dtype == np.float32:
+            return np.asarray(raw, dtype=np.float32)
+        scale, zero_point = self._output["quantization"]
+        return (raw.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)

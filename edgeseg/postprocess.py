@@ -1,0 +1,187 @@
+"""From a network's confidence to a garment: threshold, components, holes, box, cutouts.
+
+Cleaning happens on the confidence at the network's own resolution, which is small, before it is
+brought to the photo's: the same decisions as on the photo's grid at a fraction of the work, and the
+boundary keeps the sub-pixel position that bilinear interpolation gives it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeseg import imaging
+from edgeseg.errors import NoGarmentError
+from edgeseg.imaging import Box, Photo
+
+CROP_MARGIN = 0.04
+
+
+@dataclass(frozen=True)
+class SegmenterOptions:
+    """What counts as a garment.
+
+    Attributes:
+        threshold: Confidence from which a pixel is foreground, in (0, 1).
+        min_component_ratio: A component stays if its area is at least this share of the largest
+            one's: both shoes of a pair stay, specks go.
+        max_hole_ratio: A hole is filled up to this share of the foreground's area.
+        min_foreground_ratio: Below this share of the photo there is no garment.
+        clean: False gives the bare threshold (no components, no holes), still with the minimum.
+    """
+
+    threshold: float = 0.5
+    min_component_ratio: float = 0.1
+    max_hole_ratio: float = 0.005
+    min_foreground_ratio: float = 0.005
+    clean: bool = True
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.threshold < 1.0:
+            raise ValueError(f"threshold must lie between 0 and 1, not {self.threshold}")
+        for name in ("min_component_ratio", "max_hole_ratio", "min_foreground_ratio"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(f"{name} must be 0..1, not {getattr(self, name)}")
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """What was found in one photo; two masks that are told apart.
+
+    Attributes:
+        confidence_mask: `(H, W)` float32 in [0, 1]: how sure the network is, as it said it.
+        category_mask: `(H, W)` uint8, 1 = garment, 0 = background: thresholded and cleaned.
+        box: Bounding box of the garment, None if there is none.
+    """
+
+    confidence_mask: NDArray[np.float32]
+    category_mask: NDArray[np.uint8]
+    box: Box | None
+
+    @property
+    def found(self) -> bool:
+        """Whether there is a garment."""
+        return self.box is not None
+
+
+def clean_confidence(
+    confidence: NDArray[np.float32], options: SegmenterOptions
+) -> NDArray[np.float32]:
+    """Drop small components and fill small holes, in the confidence itself.
+
+    Args:
+        confidence: `(h, w)` float32 in [0, 1], at any resolution.
+        options: Threshold and ratios.
+
+    Returns:
+        `(h, w)` float32: 0 where a component was dropped, 1 where a hole was filled, else as given.
+    """
+    foreground = (confidence >= options.threshold).astype(np.uint8)
+    labels, stats = imaging.connected_components(foreground)
+    cleaned = confidence.copy()
+    areas = stats[:, 4].copy()
+    areas[0] = 0
+    if not areas.any():
+        return cleaned
+    dropped = areas < options.min_component_ratio * areas.max()
+    dropped[0] = False
+    if dropped.any():
+        cleaned[dropped[labels]] = 0.0
+        foreground[dropped[labels]] = 0
+    # A hole is a background component that doesn't reach the frame.
+    holes, stats = imaging.connected_components(1 - foreground)
+    height, width = foreground.shape
+    inside = (
+        (stats[:, 0] > 0)
+        & (stats[:, 1] > 0)
+        & (stats[:, 0] + stats[:, 2] < width)
+        & (stats[:, 1] + stats[:, 3] < height)
+    )
+    filled = inside & (stats[:, 4] <= options.max_hole_ratio * int(foreground.sum()))
+    filled[0] = False
+    if filled.any():
+        cleaned[filled[holes]] = 1.0
+    return cleaned
+
+
+def segmentation_from(
+    confidence: NDArray[np.float32], width: int, height: int, options: SegmenterOptions
+) -> Segmentation:
+    """Turn a network's confidence into masks and a box at the photo's resolution.
+
+    Args:
+        confidence: `(h, w)` float32 in [0, 1], at the network's resolution.
+        width: The photo's width in pixels.
+        height: The photo's height in pixels.
+        options: What counts as a garment.
+    """
+    confidence_mask: NDArray[np.float32] = imaging.resize_bilinear(confidence, width, height)
+    if options.clean:
+        cleaned = imaging.resize_bilinear(clean_confidence(confidence, options), width, height)
+    else:
+        cleaned = confidence_mask
+    category_mask = (cleaned >= options.threshold).view(np.uint8)
+    box = None
+    if np.count_nonzero(category_mask) >= max(1.0, options.min_foreground_ratio * width * height):
+        box = bounding_box(category_mask)
+    else:
+        category_mask = np.zeros_like(category_mask)
+    return Segmentation(confidence_mask, category_mask, box)
+
+
+def bounding_box(mask: NDArray[np.uint8] | NDArray[np.bool_]) -> Box | None:
+    """Give the smallest box around what isn't 0 in `(H, W)`, None if all is."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    if not rows.size:
+        return None
+    columns = np.flatnonzero(mask.any(axis=0))
+    return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+
+
+def cutout_on_white(photo: Photo, segmentation: Segmentation, margin: float = CROP_MARGIN) -> Photo:
+    """Crop to the garment with a margin, everything else white: what the embedder sees.
+
+    Args:
+        photo: `(H, W, 3)` uint8 RGB.
+        segmentation: Of this photo.
+        margin: White on each side, as a share of the box's longer side.
+
+    Returns:
+        `(h, w, 3)` uint8 RGB.
+
+    Raises:
+        NoGarmentError: If there is no garment.
+        ValueError: If the segmentation is of a photo of another size.
+    """
+    box = _garment_box(photo, segmentation)
+    return imaging.crop_on_white(photo, segmentation.category_mask, box, margin)
+
+
+def cutout_rgba(
+    photo: Photo, segmentation: Segmentation, margin: float = CROP_MARGIN
+) -> NDArray[np.uint8]:
+    """As `cutout_on_white`, with the background transparent.
+
+    Returns:
+        `(h, w, 4)` uint8 RGBA, alpha 0 or 255; colour under alpha 0 is white.
+    """
+    box = _garment_box(photo, segmentation)
+    rgb = imaging.crop_on_white(photo, segmentation.category_mask, box, margin)
+    # The mask takes the same way as the photo, so that both frames agree to the pixel.
+    grey = np.repeat((1 - segmentation.category_mask)[:, :, None] * np.uint8(255), 3, axis=2)
+    alpha = 255 - imaging.crop_on_white(grey, None, box, margin)[:, :, :1]
+    return np.concatenate([rgb, alpha], axis=2)
+
+
+def _garment_box(photo: Photo, segmentation: Segmentation) -> Box:
+    imaging.require_rgb(photo)
+    if photo.shape[:2] != segmentation.category_mask.shape:
+        raise ValueError(
+            f"the segmentation is of a {segmentation.category_mask.shape} photo, "
+            f"this one is {photo.shape[:2]}"
+        )
+    if segmentation.box is None:
+        raise NoGarmentError("no garment found in the photo")
+    return segmentation.box

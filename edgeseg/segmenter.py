@@ -1,0 +1,103 @@
+"""Photo in, garment out."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeseg import imaging
+from edgeseg.errors import ModelContractError
+from edgeseg.imaging import Photo
+from edgeseg.interpreter import Interpreter
+from edgeseg.postprocess import (
+    Segmentation,
+    SegmenterOptions,
+    cutout_on_white,
+    cutout_rgba,
+    segmentation_from,
+)
+from edgeseg.presets import BundleSource, open_bundle
+
+__all__ = ["Segmentation", "Segmenter", "SegmenterOptions", "cutout_on_white", "cutout_rgba"]
+
+
+class Segmenter:
+    """Finds the garment in a photo with a bundle's segmentation network.
+
+    Thread-safe. Opening loads the model once; keep the object.
+    """
+
+    def __init__(
+        self,
+        bundle: BundleSource = None,
+        threads: int = 1,
+        options: SegmenterOptions | None = None,
+    ) -> None:
+        """Open a bundle's segmenter.
+
+        Args:
+            bundle: A bundle or a path to one; None takes the default that edgeseg carries.
+            threads: Threads for the network.
+            options: What counts as a garment.
+
+        Raises:
+            FormatError: If the bundle is damaged.
+            ModelContractError: If its network and manifest disagree.
+        """
+        opened = open_bundle(bundle)
+        self.options = options or SegmenterOptions()
+        self.preprocessing = opened.manifest.segmenter.preprocessing
+        self.interpreter = Interpreter(opened.segmenter_model, threads)
+        side = self.preprocessing.input_px
+        if self.interpreter.input_shape != (1, side, side, 3):
+            raise ModelContractError(
+                f"the bundle's segmenter takes {self.interpreter.input_shape}, its manifest says "
+                f"(1, {side}, {side}, 3)"
+            )
+        shape = self.interpreter.output_shape
+        if len(shape) != 4 or shape[0] != 1 or shape[3] != 1:
+            raise ModelContractError(
+                f"the bundle's segmenter gives {shape}, not a confidence mask (1, h, w, 1)"
+            )
+        if self.preprocessing.resize != "stretch":
+            # A padded input would need its padding cut off the mask again.
+            raise ModelContractError(
+                f"a segmenter's resize rule must be stretch, not {self.preprocessing.resize}"
+            )
+
+    def network_confidence(self, photo: Photo) -> NDArray[np.float32]:
+        """Run the network alone.
+
+        Args:
+            photo: `(H, W, 3)` uint8 RGB.
+
+        Returns:
+            `(h, w)` float32 in [0, 1] at the network's resolution.
+        """
+        batch = self.preprocessing.normalized(self.preprocessing.resized(photo))[None]
+        # Dequantized int8 can overshoot 1 by a step; NaN from a broken model counts as background.
+        output = np.nan_to_num(self.interpreter.run(batch)[0, :, :, 0], nan=0.0)
+        return np.clip(output, 0.0, 1.0)
+
+    def confidence(self, photo: Photo) -> NDArray[np.float32]:
+        """Give the confidence mask alone: `(H, W)` float32 in [0, 1] at the photo's resolution."""
+        height, width = photo.shape[:2]
+        mask: NDArray[np.float32] = imaging.resize_bilinear(
+            self.network_confidence(photo), width, height
+        )
+        return mask
+
+    def segment(self, photo: Photo) -> Segmentation:
+        """Find the garment.
+
+        Args:
+            photo: `(H, W, 3)` uint8 RGB, any size.
+
+        Returns:
+            Masks at the photo's resolution; `found` is False if there is no garment.
+
+        Raises:
+            ValueError: If the array is no `(H, W, 3)` uint8 picture.
+        """
+        height, width = photo.shape[:2]
+        return segmentation_from(self.network_confidence(photo), width, height, self.options)
