@@ -1,0 +1,146 @@
+"""A bundle's table of contents: which networks it has, and how a picture becomes their input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from edgeseg import limits
+from edgeseg.errors import ManifestError
+from edgeseg.formats.document import Fields, canonical_json, parse_object
+from edgeseg.preprocessing import Preprocessing
+
+Outputs = Literal["confidence_mask", "embedding"]
+_OUTPUTS: tuple[Outputs, ...] = ("confidence_mask", "embedding")
+
+
+@dataclass(frozen=True)
+class NetworkManifest:
+    """One network of a bundle.
+
+    Attributes:
+        section: name of the section with its TFLite bytes.
+        preprocessing: how a picture becomes its input.
+        parameters: number of weights of the float network.
+        recipe: name of the quantization recipe that it was converted with.
+        model_version: a label of the trained checkpoint.
+        dim: length of the embedding; ``None`` for a segmenter.
+        outputs: ``confidence_mask`` is ``(N, S, S, 1)`` in [0, 1]; ``embedding`` is ``(N, dim)``.
+    """
+
+    section: str
+    preprocessing: Preprocessing
+    parameters: int
+    recipe: str
+    model_version: str
+    dim: int | None
+    outputs: Outputs
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {
+            "section": self.section,
+            "preprocessing": self.preprocessing.to_dict(),
+            "parameters": self.parameters,
+            "recipe": self.recipe,
+            "model_version": self.model_version,
+            "dim": self.dim,
+            "outputs": self.outputs,
+        }
+
+    @classmethod
+    def from_dict(cls, value: object, what: str) -> NetworkManifest:
+        """Read the JSON form strictly.
+
+        Args:
+            value: the parsed JSON.
+            what: its place in the manifest, for messages.
+
+        Raises:
+            ManifestError: a field is missing, unknown or wrong, or two of them disagree.
+        """
+        fields = Fields(value, what)
+        section = fields.text("section", limits.MAX_SECTION_NAME_CHARS)
+        preprocessing = Preprocessing.from_dict(fields.take("preprocessing"))
+        parameters = fields.integer("parameters", 0, limits.MAX_PARAMETERS)
+        recipe = fields.text("recipe")
+        model_version = fields.text("model_version")
+        outputs = fields.text("outputs")
+        if outputs not in _OUTPUTS:
+            raise ManifestError(f'"outputs" of {what} is neither confidence_mask nor embedding')
+        dim: int | None = None
+        if outputs == "embedding":
+            dim = fields.integer("dim", 1, limits.MAX_DIM)
+        elif fields.take("dim") is not None:
+            raise ManifestError(f'"dim" of {what} must be null: its output is no embedding')
+        fields.done()
+        return cls(
+            section, preprocessing, parameters, recipe, model_version, dim, cast(Outputs, outputs)
+        )
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A bundle's manifest.
+
+    Attributes:
+        segmenter: the network that finds the garment.
+        embedder: the network that describes it, when the bundle has one.
+        created: when and by what the bundle was made; for people, never interpreted.
+        notes: anything else, for people.
+    """
+
+    segmenter: NetworkManifest
+    embedder: NetworkManifest | None
+    created: str = ""
+    notes: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {
+            "segmenter": self.segmenter.to_dict(),
+            "embedder": None if self.embedder is None else self.embedder.to_dict(),
+            "created": self.created,
+            "notes": self.notes,
+        }
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Manifest:
+        """Read the JSON form strictly.
+
+        Raises:
+            ManifestError: a field is missing, unknown or wrong, or two of them disagree.
+        """
+        fields = Fields(value, "the manifest")
+        segmenter = NetworkManifest.from_dict(fields.take("segmenter"), "the manifest's segmenter")
+        embedder_value = fields.take("embedder")
+        embedder = (
+            None
+            if embedder_value is None
+            else NetworkManifest.from_dict(embedder_value, "the manifest's embedder")
+        )
+        created = fields.text("created")
+        notes = fields.text("notes")
+        fields.done()
+        if segmenter.outputs != "confidence_mask":
+            raise ManifestError("the manifest's segmenter does not output a confidence mask")
+        if embedder is not None and embedder.outputs != "embedding":
+            raise ManifestError("the manifest's embedder does not output an embedding")
+        if embedder is not None and embedder.section == segmenter.section:
+            raise ManifestError("the manifest's two networks name the same section")
+        return cls(segmenter, embedder, created, notes)
+
+    def to_bytes(self) -> bytes:
+        """The canonical JSON that a bundle stores."""
+        return canonical_json(self.to_dict())
+
+    @classmethod
+    def from_bytes(cls, data: bytes | memoryview) -> Manifest:
+        """Read a stored manifest.
+
+        Raises:
+            LimitExceededError: it is longer than ``limits.MAX_MANIFEST_BYTES``.
+            ManifestError: it is not a manifest.
+        """
+        return cls.from_dict(parse_object(data, limits.MAX_MANIFEST_BYTES, "the manifest"))
