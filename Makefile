@@ -1,0 +1,82 @@
+# Two commands do everything, on a machine that has only Python 3.10 to 3.13 and a C++ compiler:
+#   make demo    set up, then draw, convert, index, match and measure; leaves build/demo/index.html
+#   make test    set up, then the clean-install smoke, the linters and the tests
+
+PYTHON ?= python3
+VENV := .venv
+HANDHELD := .venv-handheld
+BUILD := build
+BIN := $(VENV)/bin
+
+# A wheel built with -march=native can die with SIGILL on another processor of the same family.
+export HNSWLIB_NO_NATIVE := 1
+# Two cores are what the tests and the demo are made for; more threads than that only wait.
+export OMP_NUM_THREADS ?= 2
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+PIP_INSTALL = -m pip install --quiet --constraint constraints.txt
+PACKAGE_FILES = $(shell find edgeseg converters device_bench -type f -not -name '*.pyc')
+
+.PHONY: help demo test lint verify smoke test-pythons clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+demo: $(VENV)/.convert-installed
+	$(BIN)/python -m examples.demo --out $(BUILD)/demo
+
+test: smoke lint $(VENV)/.dev-installed
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: $(VENV)/.dev-installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# Every figure that the README promises, measured again; needs the photographs in ../shared/data.
+verify: $(VENV)/.dev-installed
+	$(BIN)/python -m tests.verify
+
+# The wheel in a clean environment without any extra, as on a handheld.
+smoke: $(HANDHELD)/.wheel-installed
+	$(HANDHELD)/bin/python tests/handheld/smoke.py
+
+# The tests under every supported Python that this machine has.
+test-pythons:
+	sh tests/handheld/every_python.sh
+
+clean:
+	rm -rf $(VENV) $(HANDHELD) $(BUILD) dist
+
+# --- set-up: a stamp file for each installation, so that the second run does nothing ------------
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 13) else "edgeseg needs Python 3.10 to 3.13 and $(PYTHON) is %d.%d; try: make PYTHON=python3.12 $(MAKECMDGOALS)" % v)'
+	@command -v c++ >/dev/null || command -v g++ >/dev/null || { echo "hnswlib is compiled on installation and there is no C++ compiler; on Debian or Ubuntu: apt-get install g++ python3-dev" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/.convert-installed: $(VENV)/.created pyproject.toml constraints.txt
+	$(BIN)/python $(PIP_INSTALL) --editable '.[convert]'
+	touch $@
+
+$(VENV)/.dev-installed: $(VENV)/.created pyproject.toml constraints.txt
+	$(BIN)/python $(PIP_INSTALL) --editable '.[dev]'
+	touch $@ $(VENV)/.convert-installed
+
+$(HANDHELD)/.created: $(VENV)/.created
+	$(PYTHON) -m venv $(HANDHELD)
+	touch $@
+
+# Built by pip in isolation, so that the smoke test needs nothing of the developer's environment.
+$(BUILD)/wheel/.built: $(HANDHELD)/.created pyproject.toml README.md $(PACKAGE_FILES)
+	rm -rf $(BUILD)/wheel
+	$(HANDHELD)/bin/python -m pip wheel --quiet --no-deps --wheel-dir $(BUILD)/wheel .
+	touch $@
+
+$(HANDHELD)/.wheel-installed: $(HANDHELD)/.created $(BUILD)/wheel/.built constraints.txt
+	$(HANDHELD)/bin/python $(PIP_INSTALL) --force-reinstall --no-deps $(BUILD)/wheel/*.whl
+	$(HANDHELD)/bin/python $(PIP_INSTALL) $(BUILD)/wheel/*.whl
+	touch $@
