@@ -48,13 +48,14 @@ def boundary_f(pred: BoolMask, true: BoolMask, tolerance: float = BOUNDARY_TOLER
     (BMVC 2013), section 3.2: with B the boundary pixels, d the Euclidean distance of a pixel to
     the other boundary and theta the tolerance,
 
-        precision = |{z in B_pred : d(z, B_true) < theta}| / |B_pred|
-        recall    = |{z in B_true : d(z, B_pred) < theta}| / |B_true|
+        precision = |{z in B_pred : d(z, B_true) <= theta}| / |B_pred|
+        recall    = |{z in B_true : d(z, B_pred) <= theta}| / |B_true|
         F = 2 * precision * recall / (precision + recall)
 
-    It is the contour accuracy F of DAVIS (Perazzi et al., CVPR 2016, section 4.1), which takes
-    0.8% of the diagonal. As there, the frame of the photo is no boundary: a garment that is cut by
-    the frame has no outline to find on that side.
+    Two details are those of DAVIS's contour accuracy (Perazzi et al., CVPR 2016, section 4.1, and
+    its published code): theta is rounded up to whole pixels, so that a small picture has a
+    tolerance too, and the frame of the photo is no boundary, for a garment that is cut by the
+    frame has no outline to find on that side.
 
     Args:
         pred: ``(H, W)`` bool, True on the garment.
@@ -71,7 +72,7 @@ def boundary_f(pred: BoolMask, true: BoolMask, tolerance: float = BOUNDARY_TOLER
     pred_boundary, true_boundary = boundary(pred), boundary(true)
     if not pred_boundary.any() or not true_boundary.any():
         return 1.0 if pred_boundary.any() == true_boundary.any() else 0.0
-    theta_px = tolerance * math.hypot(*pred.shape)
+    theta_px = math.ceil(tolerance * math.hypot(*pred.shape))
     precision = _share_near(pred_boundary, true_boundary, theta_px)
     recall = _share_near(true_boundary, pred_boundary, theta_px)
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
@@ -85,10 +86,10 @@ def boundary(mask: BoolMask) -> BoolMask:
     return mask & ~inner
 
 
-def _share_near(points: BoolMask, others: BoolMask, theta_px: float) -> float:
-    """Share of the True pixels of ``points`` with one of ``others`` closer than ``theta_px``.
+def _share_near(points: BoolMask, others: BoolMask, theta_px: int) -> float:
+    """Share of the True pixels of ``points`` with one of ``others`` within ``theta_px``.
 
-    Exact, without a distance map: the open disc around a point is a stack of horizontal runs, and
+    Exact, without a distance map: the disc around a point is a stack of horizontal runs, and
     a running count along each row tells in two look-ups whether a run holds a boundary pixel. Work
     grows with the boundary's length times the radius, not with the photo's area times the radius.
     """
@@ -99,10 +100,9 @@ def _share_near(points: BoolMask, others: BoolMask, theta_px: float) -> float:
     total = ys.size
     near = 0
     # The nearest rows first: most points are settled there and leave the search.
-    for distance in range(math.ceil(theta_px) + 1):
-        reach = _half_width(theta_px, distance)
-        if reach < 0:
-            break
+    for distance in range(theta_px + 1):
+        # Largest dx with dx^2 + dy^2 <= theta^2.
+        reach = math.isqrt(theta_px * theta_px - distance * distance)
         left = np.maximum(xs - reach, 0)
         right = np.minimum(xs + reach + 1, width)
         hit = np.zeros(ys.size, np.bool_)
@@ -113,12 +113,6 @@ def _share_near(points: BoolMask, others: BoolMask, theta_px: float) -> float:
         near += int(np.count_nonzero(hit))
         ys, xs = ys[~hit], xs[~hit]
     return near / total
-
-
-def _half_width(theta_px: float, dy: int) -> int:
-    """Largest dx >= 0 with dx^2 + dy^2 < theta_px^2, or -1 when there is none."""
-    remainder = theta_px * theta_px - dy * dy
-    return math.ceil(math.sqrt(remainder)) - 1 if remainder > 0 else -1
 
 
 def _check(pred: BoolMask, true: BoolMask) -> None:

@@ -7,18 +7,14 @@ background, and everything else is to be decided by colour and edges.
 
 from __future__ import annotations
 
-import threading
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 MARGIN_PX = 5
 ITERATIONS = 3
+# The colour models start from k-means on OpenCV's generator, of which each thread has its own.
 _SEED = 0
-# Its colour models start from k-means on OpenCV's process-wide generator. Two threads in here at
-# once would draw from each other's sequence, and the same photo would give another mask.
-_LOCK = threading.Lock()
 
 
 def grabcut_mask(
@@ -51,10 +47,7 @@ def grabcut_mask(
     foreground = np.zeros((1, 65), np.float64)
     # OpenCV's order is BGR. GrabCut itself takes any, but k-means' draws then differ.
     bgr = np.ascontiguousarray(photo[..., ::-1])
-    with _LOCK:
-        cv2.setRNGSeed(_SEED)
-        cv2.grabCut(
-            bgr, labels, None, background, foreground, iterations, cv2.GC_INIT_WITH_MASK
-        )
+    cv2.setRNGSeed(_SEED)
+    cv2.grabCut(bgr, labels, None, background, foreground, iterations, cv2.GC_INIT_WITH_MASK)
     mask: NDArray[np.bool_] = (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)
     return mask
