@@ -24,8 +24,14 @@ _RUNTIMES = (
 _INTEGER_DTYPES = (np.dtype(np.int8), np.dtype(np.uint8))
 
 
-def _load_runtime() -> tuple[Any, str]:
-    """Give the first runtime that imports: its `Interpreter` class, and name and version."""
+def load_runtime() -> tuple[Any, str]:
+    """Give the first runtime that imports: its own `Interpreter` class, and name and version.
+
+    For a model of any inputs and outputs; `Interpreter` below is for those of this toolkit.
+
+    Raises:
+        MissingExtraError: If none is installed.
+    """
     reasons = []
     for module_name, distribution in _RUNTIMES:
         try:
@@ -51,7 +57,7 @@ def runtime_name() -> str:
     Raises:
         MissingExtraError: If none is installed.
     """
-    return _load_runtime()[1]
+    return load_runtime()[1]
 
 
 class Interpreter:
@@ -83,7 +89,7 @@ class Interpreter:
         """
         if threads < 1:
             raise ValueError(f"threads must be at least 1, not {threads}")
-        native, self.runtime = _load_runtime()
+        native, self.runtime = load_runtime()
         # "TFL3" at byte 4 is FlatBuffers' file identifier. The loader crashes or prints to stderr
         # on some other bytes.
         if model[4:8] != b"TFL3":
