@@ -1,0 +1,1 @@
+"""Training of the segmenter and the embedder; needs the ``train`` extra."""

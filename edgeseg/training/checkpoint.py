@@ -1,0 +1,150 @@
+"""A trained network on disk: weights by name in safetensors, and all that is needed to use them.
+
+The metadata hold the kind of network, its architecture, the preprocessing it was trained with, the
+run that made it and the evaluation it was chosen by: a checkpoint never travels without them.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from edgeseg.errors import FormatError, ModelContractError
+from edgeseg.files import read_bounded, write_atomic
+from edgeseg.limits import MAX_CHECKPOINT_BYTES
+from edgeseg.preprocessing import Preprocessing
+from edgeseg.training.networks.embedder import MobileEmbedder
+from edgeseg.training.networks.tiramisu import Tiramisu
+
+Weights = dict[str, NDArray[np.float32]]
+_METADATA_KEY = "edgeseg"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A trained network.
+
+    Attributes:
+        kind: what it does.
+        network: its architecture.
+        preprocessing: from a photograph to its input.
+        weights: float32 arrays, keyed ``layer/variable``.
+        evaluation: figures by name of the data set, as measured when it was chosen.
+        run: the recipe, the command's options and the data digests of the run that made it.
+        model_version: a label for people.
+    """
+
+    kind: Literal["segmenter", "embedder"]
+    network: Tiramisu | MobileEmbedder
+    preprocessing: Preprocessing
+    weights: Weights
+    evaluation: dict[str, Any] = field(default_factory=dict)
+    run: dict[str, Any] = field(default_factory=dict)
+    model_version: str = ""
+
+    def build(self, framework: ModuleType, **options: Any) -> Any:
+        """The network with these weights, from the layers of ``framework``.
+
+        Args:
+            framework: ``keras`` or ``tf_keras``.
+            options: passed to the network's ``build``.
+        """
+        model = self.network.build(framework, self.preprocessing.input_px, **options)
+        set_weights(model, self.weights)
+        return model
+
+    def save(self, path: Path) -> None:
+        """Writes the checkpoint; the path holds the old file or the new one at any time."""
+        metadata = {
+            "kind": self.kind,
+            "network": self.network.to_dict(),
+            "preprocessing": self.preprocessing.to_dict(),
+            "evaluation": self.evaluation,
+            "run": self.run,
+            "model_version": self.model_version,
+        }
+        text = json.dumps(metadata, sort_keys=True)
+        write_atomic(path, save(self.weights, metadata={_METADATA_KEY: text}))
+
+
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Reads a checkpoint.
+
+    Raises:
+        FormatError: not a checkpoint, or one that is damaged.
+    """
+    data = read_bounded(path, MAX_CHECKPOINT_BYTES, "checkpoint")
+    try:
+        weights = load(data)
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+        metadata = json.loads(header["__metadata__"][_METADATA_KEY])
+        kind = metadata["kind"]
+        network_class = {"segmenter": Tiramisu, "embedder": MobileEmbedder}[kind]
+        return Checkpoint(
+            kind=kind,
+            network=network_class.from_dict(metadata["network"]),
+            preprocessing=Preprocessing.from_dict(metadata["preprocessing"]),
+            weights=weights,
+            evaluation=metadata["evaluation"],
+            run=metadata["run"],
+            model_version=metadata["model_version"],
+        )
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise FormatError(f"{path}: not a checkpoint of edgeseg, or damaged ({error})") from error
+
+
+def get_weights(model: Any) -> Weights:
+    """A model's variables by name, as float32 arrays, whatever framework built it."""
+    return {
+        name: np.asarray(_to_numpy(variable), dtype=np.float32)
+        for name, variable in _variables(model).items()
+    }
+
+
+def set_weights(model: Any, weights: Weights) -> None:
+    """Sets a model's variables by name.
+
+    Raises:
+        ModelContractError: a variable is missing, left over, or of another shape.
+    """
+    variables = _variables(model)
+    if variables.keys() != weights.keys():
+        odd = sorted(variables.keys() ^ weights.keys())
+        raise ModelContractError(
+            f"weights are of another network: {len(odd)} names differ, {odd[0]} among them"
+        )
+    for name, variable in variables.items():
+        if tuple(variable.shape) != weights[name].shape:
+            raise ModelContractError(
+                f"weights are of another network: {name} is {weights[name].shape}, "
+                f"not {tuple(variable.shape)}"
+            )
+        variable.assign(weights[name])
+
+
+def _variables(model: Any) -> dict[str, Any]:
+    # Keras 3 names a variable "kernel", Keras 2 "layer/kernel:0"; random-state variables of
+    # Dropout ("seed_generator_state") are no weights.
+    found = {}
+    for layer in model.layers:
+        for variable in layer.weights:
+            name = variable.name.split("/")[-1].split(":")[0]
+            if name != "seed_generator_state":
+                found[f"{layer.name}/{name}"] = variable
+    return found
+
+
+def _to_numpy(variable: Any) -> NDArray[np.float32]:
+    value = variable.value
+    tensor = value() if callable(value) else value
+    if hasattr(tensor, "detach"):
+        tensor = tensor.detach().cpu()
+    return np.asarray(tensor)

@@ -1,0 +1,164 @@
+"""Folders of labelled photographs, read into memory.
+
+A folder holds ``split.csv`` with the columns ``image``, ``mask`` (paths relative to the CSV) and,
+where known, ``split`` (``train`` or ``val``) and a group (``group`` or ``sender``); or it holds
+``images/`` and ``masks/`` paired by file stem. Without a ``split`` column a fifth of the groups is
+held out, chosen by a seeded hash, so that no group stands on both sides.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeseg import imaging
+from edgeseg.errors import DatasetError
+
+VALIDATION_SHARE = 0.2
+_GROUP_COLUMNS = ("group", "sender")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One labelled photograph on disk."""
+
+    image: Path
+    mask: Path
+    split: str
+    group: str
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One labelled photograph in memory.
+
+    Attributes:
+        image: ``(H, W, 3)`` uint8 RGB.
+        mask: ``(H, W)`` uint8, 0 or 1.
+        folder: index of the data folder that it came from.
+        path: where the photograph is.
+    """
+
+    image: NDArray[np.uint8]
+    mask: NDArray[np.uint8]
+    folder: int
+    path: Path
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Training and validation samples; ``names`` are the folders' names, by ``Sample.folder``."""
+
+    train: tuple[Sample, ...]
+    val: tuple[Sample, ...]
+    names: tuple[str, ...]
+
+
+def list_pairs(folder: Path) -> list[Pair]:
+    """The labelled photographs of a folder, see the module's docstring.
+
+    Raises:
+        DatasetError: nothing there to read, a column or a file is missing.
+    """
+    folder = Path(folder)
+    table = folder / "split.csv"
+    if table.is_file():
+        pairs = list(_pairs_from_csv(table))
+    elif (folder / "images").is_dir() and (folder / "masks").is_dir():
+        pairs = list(_pairs_from_folders(folder))
+    else:
+        raise DatasetError(f"{folder}: needs split.csv, or images/ and masks/")
+    if not pairs:
+        raise DatasetError(f"{folder}: holds no labelled photograph")
+    for pair in pairs:
+        for path in (pair.image, pair.mask):
+            if not path.is_file():
+                raise DatasetError(f"{folder}: {path} is missing")
+    return pairs
+
+
+def load_dataset(
+    folders: Sequence[Path],
+    max_side_px: int,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Dataset:
+    """Reads labelled folders into memory, each photograph shrunk to ``max_side_px`` at most.
+
+    Args:
+        folders: data folders; see the module's docstring.
+        max_side_px: upper bound of a photograph's longer side.
+        on_progress: called with (done, total) after each photograph.
+
+    Raises:
+        DatasetError: a folder is unusable, or there is nothing to train or to validate on.
+        PhotoError: a photograph or a mask cannot be read.
+    """
+    listed = [(index, pair) for index, f in enumerate(folders) for pair in list_pairs(f)]
+    train: list[Sample] = []
+    val: list[Sample] = []
+    for done, (index, pair) in enumerate(listed, start=1):
+        sample = _load(pair, index, max_side_px)
+        (val if pair.split == "val" else train).append(sample)
+        if on_progress is not None:
+            on_progress(done, len(listed))
+    if not train or not val:
+        raise DatasetError(f"{len(train)} photographs to train and {len(val)} to validate on")
+    return Dataset(tuple(train), tuple(val), tuple(Path(f).name for f in folders))
+
+
+def digest(samples: Sequence[Sample]) -> str:
+    """SHA-256 over the samples' pixels, for a run's record."""
+    sha = hashlib.sha256()
+    for sample in samples:
+        sha.update(np.ascontiguousarray(sample.image).data)
+        sha.update(np.ascontiguousarray(sample.mask).data)
+    return sha.hexdigest()
+
+
+def _load(pair: Pair, folder: int, max_side_px: int) -> Sample:
+    image = imaging.read_photo(pair.image)
+    mask = imaging.read_mask(pair.mask)
+    if mask.shape != image.shape[:2]:
+        raise DatasetError(
+            f"{pair.mask}: mask is {mask.shape[1]}x{mask.shape[0]}, "
+            f"its photograph {image.shape[1]}x{image.shape[0]}"
+        )
+    height, width = mask.shape
+    factor = max_side_px / max(height, width)
+    soft = mask.astype(np.uint8) * 255
+    if factor < 1:
+        width, height = max(1, round(width * factor)), max(1, round(height * factor))
+        image, soft = imaging.resize(image, width, height), imaging.resize(soft, width, height)
+    return Sample(image, (soft >= 128).astype(np.uint8), folder, pair.image)
+
+
+def _pairs_from_csv(table: Path) -> Iterator[Pair]:
+    with table.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file)
+        columns = reader.fieldnames or []
+        missing = {"image", "mask"} - set(columns)
+        if missing:
+            raise DatasetError(f"{table}: column {' and '.join(sorted(missing))} is missing")
+        group_column = next((c for c in _GROUP_COLUMNS if c in columns), "image")
+        for row in reader:
+            group = row[group_column]
+            split = row["split"] if "split" in columns else _split_of(group)
+            yield Pair(table.parent / row["image"], table.parent / row["mask"], split, group)
+
+
+def _pairs_from_folders(folder: Path) -> Iterator[Pair]:
+    masks = {path.stem: path for path in sorted((folder / "masks").iterdir())}
+    for image in sorted((folder / "images").iterdir()):
+        if image.stem in masks:
+            yield Pair(image, masks[image.stem], _split_of(image.stem), image.stem)
+
+
+def _split_of(group: str) -> str:
+    share = int.from_bytes(hashlib.sha256(group.encode()).digest()[:4], "little") / 2**32
+    return "val" if share < VALIDATION_SHARE else "train"

@@ -1,0 +1,232 @@
+"""Trains a segmenter from labelled folders: recipe in, run folder with the best checkpoint out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeseg import imaging
+from edgeseg.errors import DatasetError
+from edgeseg.evaluation.metrics import iou
+from edgeseg.preprocessing import Preprocessing
+from edgeseg.training.augment import augment, garment_free_part
+from edgeseg.training.checkpoint import Checkpoint, get_weights
+from edgeseg.training.dataset import Dataset, digest
+from edgeseg.training.fit import Batch, History, fit
+from edgeseg.training.losses import BceSoftIou
+from edgeseg.training.networks.tiramisu import TIRAMISUS
+from edgeseg.training.recipe import SegmenterRecipe
+
+CHECKPOINT_FILE = "segmenter.safetensors"
+# Photographs are kept this much larger than the network's input, so that a zoom has pixels to show.
+OVERSAMPLING = 1.5
+_THRESHOLD = 0.5
+_PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
+
+
+@dataclass(frozen=True)
+class SegmenterRun:
+    """Everything that a run is made of.
+
+    Attributes:
+        recipe: how to train.
+        dataset: what to train and to validate on.
+        folder_weights: how often a folder's photographs are drawn, against the other folders'.
+        backgrounds: pictures free of garments.
+        seed: of the weights and of every random choice.
+        precision: ``float32``, or ``bfloat16`` for the layers' arithmetic (weights stay float32).
+    """
+
+    recipe: SegmenterRecipe
+    dataset: Dataset
+    folder_weights: Sequence[float]
+    backgrounds: Sequence[NDArray[np.uint8]]
+    seed: int = 0
+    precision: str = "float32"
+
+    def describe(self) -> dict[str, Any]:
+        """What must be the same for a run to be continued; JSON types."""
+        return {
+            "recipe": self.recipe.to_dict(),
+            "folders": list(self.dataset.names),
+            "folder_weights": list(self.folder_weights),
+            "train_photographs": len(self.dataset.train),
+            "train_digest": digest(self.dataset.train),
+            "val_digest": digest(self.dataset.val),
+            "backgrounds": len(self.backgrounds),
+            "seed": self.seed,
+            "precision": self.precision,
+        }
+
+
+def train_segmenter(
+    run: SegmenterRun,
+    run_folder: Path,
+    *,
+    on_step: Callable[[int, int, float], None] | None = None,
+    on_epoch: Callable[[dict[str, float]], None] | None = None,
+) -> History:
+    """Trains, keeping the best checkpoint in ``run_folder / CHECKPOINT_FILE``.
+
+    A state of the same run in ``run_folder`` is continued.
+
+    Raises:
+        DatasetError: a training photograph is missing from a folder with a weight.
+        FormatError: ``run_folder`` holds another run.
+    """
+    recipe = run.recipe
+    keras.utils.set_random_seed(run.seed)
+    policy = "mixed_bfloat16" if run.precision == "bfloat16" else "float32"
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = TIRAMISUS[recipe.network].build(keras, recipe.input_px)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    # XLA compiles for minutes on a CPU and gains nothing there.
+    model.compile(
+        optimizer=_optimizer(recipe.optimizer),
+        loss=BceSoftIou(recipe.iou_weight),
+        jit_compile=False,
+    )
+    task = _SegmenterTask(run, model, run_folder / CHECKPOINT_FILE)
+    return fit(
+        model,
+        task,
+        run_folder,
+        run.describe(),
+        epochs=recipe.epochs,
+        peak_rate=float(recipe.optimizer["learning_rate"]),
+        schedule=recipe.schedule,
+        patience=recipe.early_stopping_patience,
+        on_step=on_step,
+        on_epoch=on_epoch,
+    )
+
+
+def load_backgrounds(folders: Sequence[Path], dataset: Dataset) -> list[NDArray[np.uint8]]:
+    """Pictures of the folders, and what the training photographs show beside their garments."""
+    found = [
+        imaging.read_photo(path)
+        for folder in folders
+        for path in sorted(Path(folder).iterdir())
+        if path.suffix.lower() in _PICTURE_SUFFIXES
+    ]
+    parts = (garment_free_part(sample.image, sample.mask) for sample in dataset.train)
+    return found + [part for part in parts if part is not None]
+
+
+class _SegmenterTask:
+    """Batches, validation and checkpoint of a segmenter; see ``fit.Task``."""
+
+    def __init__(self, run: SegmenterRun, model: Any, checkpoint: Path) -> None:
+        recipe = run.recipe
+        self.run = run
+        self.model = model
+        self.checkpoint = checkpoint
+        self.preprocessing = Preprocessing(
+            input_px=recipe.input_px, resize="stretch", scale=recipe.scale, offset=recipe.offset
+        )
+        samples = recipe.epoch_samples or len(run.dataset.train)
+        self.epoch_steps = max(1, samples // recipe.batch)
+        self.members = _by_folder(run)
+        self.val_inputs = self.preprocessing.normalized(
+            np.stack([self.preprocessing.resized(s.image) for s in run.dataset.val])
+        )
+
+    def batches(self, epoch: int) -> Iterator[Batch]:
+        recipe, size = self.run.recipe, self.run.recipe.input_px
+        order = self._order(epoch)
+        for step in range(self.epoch_steps):
+            images = np.empty((recipe.batch, size, size, 3), np.uint8)
+            masks = np.empty((recipe.batch, size, size, 1), np.float32)
+            for slot in range(recipe.batch):
+                place = step * recipe.batch + slot
+                sample = self.run.dataset.train[order[place]]
+                rng = np.random.default_rng([self.run.seed, epoch, place])
+                image, soft = augment(
+                    sample.image, sample.mask, size, recipe.augmentation, self.run.backgrounds, rng
+                )
+                images[slot], masks[slot, ..., 0] = image, soft.astype(np.float32) / 255
+            yield self.preprocessing.normalized(images), masks
+
+    def _order(self, epoch: int) -> list[int]:
+        """Indices of the epoch's photographs: each once, or drawn by the folders' weights."""
+        recipe, train = self.run.recipe, self.run.dataset.train
+        rng = np.random.default_rng([self.run.seed, epoch])
+        count = self.epoch_steps * recipe.batch
+        if recipe.epoch_samples is None:
+            shuffled = rng.permutation(len(train))
+            return [int(i) for i in np.resize(shuffled, count)]
+        weights = np.array([self.run.folder_weights[f] for f in self.members], dtype=float)
+        folders = rng.choice(list(self.members), size=count, p=weights / weights.sum())
+        order: list[int] = []
+        # Within a folder no photograph comes again before each has come once.
+        decks: dict[int, list[int]] = {folder: [] for folder in self.members}
+        for folder in folders:
+            deck = decks[int(folder)]
+            if not deck:
+                deck.extend(int(i) for i in rng.permutation(self.members[int(folder)]))
+            order.append(deck.pop())
+        return order
+
+    def evaluate(self) -> dict[str, float]:
+        """IoU by folder; ``score`` is their mean, so that a large folder does not outvote one."""
+        logits = np.concatenate(
+            [
+                np.asarray(self.model.predict_on_batch(self.val_inputs[i : i + 16]))
+                for i in range(0, len(self.val_inputs), 16)
+            ]
+        )
+        scores: dict[int, list[float]] = {}
+        for sample, logit in zip(self.run.dataset.val, logits, strict=True):
+            height, width = sample.mask.shape
+            confidence = 1 / (1 + np.exp(-np.asarray(logit[..., 0], dtype=np.float32)))
+            predicted = imaging.resize(confidence, width, height) >= _THRESHOLD
+            scores.setdefault(sample.folder, []).append(iou(predicted, sample.mask > 0))
+        figures: dict[str, float] = {}
+        for folder, values in sorted(scores.items()):
+            name = self.run.dataset.names[folder]
+            figures[f"iou_mean/{name}"] = float(np.mean(values))
+            figures[f"iou_p10/{name}"] = float(np.percentile(values, 10))
+        means = [value for key, value in figures.items() if key.startswith("iou_mean/")]
+        return {"score": float(np.mean(means)), **figures}
+
+    def keep(self, figures: dict[str, float]) -> None:
+        recipe = self.run.recipe
+        Checkpoint(
+            kind="segmenter",
+            network=TIRAMISUS[recipe.network],
+            preprocessing=self.preprocessing,
+            weights=get_weights(self.model),
+            evaluation=figures,
+            run=self.run.describe(),
+            model_version=f"{recipe.network}-{recipe.input_px}",
+        ).save(self.checkpoint)
+
+
+def _by_folder(run: SegmenterRun) -> dict[int, list[int]]:
+    members: dict[int, list[int]] = {}
+    for index, sample in enumerate(run.dataset.train):
+        members.setdefault(sample.folder, []).append(index)
+    for folder, weight in enumerate(run.folder_weights):
+        if weight > 0 and folder not in members:
+            raise DatasetError(f"{run.dataset.names[folder]}: nothing to train on")
+    return {folder: indices for folder, indices in members.items() if run.folder_weights[folder]}
+
+
+def _optimizer(options: dict[str, Any]) -> Any:
+    rate, decay = float(options["learning_rate"]), float(options["weight_decay"])
+    if options["name"] == "adamw":
+        optimizer = keras.optimizers.AdamW(rate, weight_decay=decay, clipnorm=1.0)
+        # Decay pulls kernels only: shrinking a scale or a bias does not regularize.
+        optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
+        return optimizer
+    return keras.optimizers.Adam(rate, amsgrad=True)
+
+
