@@ -1,0 +1,1 @@
+"""Small runnable examples of edgeseg; every one of them is run by a test."""

@@ -1,0 +1,1 @@
+"""Drawn garments: a catalogue on white and busy snapshots, from seeds alone, no photographs."""
