@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PIP_INSTALL = -m pip install --quiet --constraint constraints.txt
 PACKAGE_FILES = $(shell find edgeseg converters device_bench -type f -not -name '*.pyc')
 
-.PHONY: help demo test lint verify smoke test-pythons clean
+.PHONY: help demo test lint verify smoke docs test-pythons clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -42,6 +42,12 @@ verify: $(VENV)/.dev-installed
 # The wheel in a clean environment without any extra, as on a handheld.
 smoke: $(HANDHELD)/.wheel-installed
 	$(HANDHELD)/bin/python tests/handheld/smoke.py
+
+# The page of every command's help; a test fails until it is current.
+docs: $(VENV)/.dev-installed
+	mkdir -p $(BUILD)
+	$(BIN)/python -m tests.commands_page > $(BUILD)/commands.md
+	mv $(BUILD)/commands.md docs/commands.md
 
 # The tests under every supported Python that this machine has.
 test-pythons:

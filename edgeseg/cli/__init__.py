@@ -41,9 +41,11 @@ def build_app() -> typer.Typer:
 
     @app.callback()
     def options(
-        version: Annotated[
+        _version: Annotated[
             bool,
-            typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True),
+            typer.Option(
+                "--version", help="Print the version.", callback=_print_version, is_eager=True
+            ),
         ] = False,
         debug: Annotated[
             bool, typer.Option("--debug", help="Show the traceback of a failure.")

@@ -82,7 +82,7 @@ def run_cli(build_app: Callable[[], typer.Typer], arguments: list[str] | None = 
         code = build_app()(args=arguments, prog_name="edgeseg", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 (the boundary: every failure becomes one line)
         if settings.debug and not isinstance(error, (SystemExit, _ClickException)):
             traceback.print_exc()
         return _explain(error)
@@ -118,8 +118,8 @@ def _explain(error: BaseException) -> int:
 
 
 def _explain_usage(error: Any) -> int:
-    context = getattr(error, "ctx", None)
-    if type(error).__name__ == "NoArgsIsHelpError":
+    context: Any = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError" and context is not None:
         # Asked for nothing: the help is the answer, and still not a success.
         sys.stderr.write(f"{context.get_help()}\n")
         return EXIT_USAGE
@@ -177,7 +177,7 @@ def _plain(value: Any) -> Any:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table on stdout: numbers flush right, floats as given, never interpreted as markup."""
+    """Print a table on stdout: numbers flush right, no cell taken as markup."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -201,10 +201,16 @@ def progress_reporter(label: str) -> Iterator[Callable[[int, int], None]]:
     Silent when stderr is not a terminal or ``settings.quiet`` is set.
     """
     if settings.quiet or not sys.stderr.isatty():
-        yield lambda done, total: None
+        yield lambda _done, _total: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     bar = Progress(
         TextColumn("{task.description}"),

@@ -104,7 +104,9 @@ def _machine() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         "architecture": platform.machine(),
         "processor": model,
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": len(os.sched_getaffinity(0))
+        if hasattr(os, "sched_getaffinity")
+        else os.cpu_count(),
         "memory_bytes": os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         "cpu_features": [name for name in _TELLING_CPU_FEATURES if name in words],
     }
@@ -170,7 +172,10 @@ def _print(document: dict[str, Any]) -> None:
     machine = document["machine"]
     rows: list[tuple[str, str]] = [
         ("edgeseg", f"{document['edgeseg']['version']} on Python {document['edgeseg']['python']}"),
-        ("processor", f"{machine['processor']} ({machine['architecture']}), {machine['cores']} cores"),
+        (
+            "processor",
+            f"{machine['processor']} ({machine['architecture']}), {machine['cores']} cores",
+        ),
         ("memory", f"{machine['memory_bytes'] / 2**30:.1f} GiB"),
         ("CPU features", " ".join(machine["cpu_features"]) or "unknown"),
     ]

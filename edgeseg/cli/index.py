@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import typer
 
 from edgeseg.cli import console
-from edgeseg.cli.montages import note_source
 from edgeseg.cli.options import BundleOption, JsonOption, ThreadsOption
 
 _BUILD_HELP = """Build a catalogue: embed each item's picture and index the embeddings.
@@ -65,11 +64,12 @@ def build(
 ) -> None:
     """Build a catalogue; see ``_BUILD_HELP``."""
     console.settings.quiet = as_json
-    from edgeseg.catalogue import build_catalogue, read_items
     from edgeseg.embedder import Embedder
+    from edgeseg.indexing import build_catalogue
+    from edgeseg.items import read_items
 
     start_s = time.perf_counter()
-    rows = read_items(items)
+    rows = read_items(items, allow_missing=skip_unreadable)
     embedder = Embedder(bundle, threads=threads)
     with console.progress_reporter("embedding") as report:
         catalogue, unreadable = build_catalogue(rows, embedder, on_progress=report)
@@ -81,7 +81,6 @@ def build(
         )
         raise typer.Exit(console.EXIT_FAILURE)
     catalogue.save(output)
-    note_source(output, items)
     document: dict[str, Any] = {
         "catalogue": str(output),
         "items": len(catalogue),

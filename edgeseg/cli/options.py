@@ -9,7 +9,9 @@ import typer
 
 BundleOption = Annotated[
     Path | None,
-    typer.Option("--bundle", metavar="BUNDLE", help="The bundle to use. Default: the built-in one."),
+    typer.Option(
+        "--bundle", metavar="BUNDLE", help="The bundle to use. Default: the built-in one."
+    ),
 ]
 ThreadsOption = Annotated[
     int, typer.Option("--threads", min=1, max=64, help="Threads of the interpreter.")

@@ -71,7 +71,9 @@ def plan_photo(source: Path, output: str | None, kind: str, *, jpeg_allowed: boo
         typer.BadParameter: the output's suffix cannot hold this picture.
     """
     if output == "-":
-        raise typer.BadParameter("-o - (stdout) goes with - (stdin); use `edgeseg segment - < PHOTO`")
+        raise typer.BadParameter(
+            "-o - (stdout) goes with - (stdin); use `edgeseg segment - < PHOTO`"
+        )
     default_name = f"{source.stem}.{kind}.png"
     make_folder = False
     if output is None:

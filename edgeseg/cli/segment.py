@@ -39,7 +39,7 @@ class Look:
     """How a segmentation becomes a picture.
 
     Attributes:
-        kind: "white" (crop on a colour), "cutout" (crop, transparent) or "mask" (0/255, photo size).
+        kind: "white" (crop on a colour), "cutout" (crop, transparent) or "mask" (0/255).
         colour: RGB behind a "white" crop.
         allow_empty: without a garment, use the whole photo (or an empty mask) instead of failing.
     """
@@ -90,7 +90,9 @@ def segment(
             help="A .png or .jpg file, a folder, or - for stdout. Default: beside the source.",
         ),
     ] = None,
-    mask: Annotated[bool, typer.Option("--mask", help="Write the mask: 255 garment, 0 not.")] = False,
+    mask: Annotated[
+        bool, typer.Option("--mask", help="Write the mask: 255 garment, 0 not.")
+    ] = False,
     cutout: Annotated[
         bool, typer.Option("--cutout", help="Write the crop with a transparent background.")
     ] = False,
@@ -150,13 +152,13 @@ def segment(
         raise typer.Exit(console.EXIT_FAILURE)
 
 
-def _look(
-    mask: bool, cutout: bool, white: bool, background: str | None, allow_empty: bool
-) -> Look:
+def _look(mask: bool, cutout: bool, white: bool, background: str | None, allow_empty: bool) -> Look:
     if mask + cutout + white > 1:
         raise typer.BadParameter("choose one of --mask, --cutout and --white")
     if background is not None and (mask or cutout):
-        raise typer.BadParameter("--background colours a crop; it does not go with --mask or --cutout")
+        raise typer.BadParameter(
+            "--background colours a crop; it does not go with --mask or --cutout"
+        )
     colour = (255, 255, 255)
     if background is not None:
         from edgeseg.colours import parse_colour
@@ -210,6 +212,8 @@ def _segment_stdin(
         return
     job.write(picture)
     if as_json:
-        console.print_json({"photos": [{"photo": "-", "output": str(job.target), **entry}], "failed": 0})
+        console.print_json(
+            {"photos": [{"photo": "-", "output": str(job.target), **entry}], "failed": 0}
+        )
     else:
         console.print_line(str(job.target))

@@ -1,0 +1,1 @@
+"""The tests of edgeseg, converters and device_bench."""
