@@ -53,12 +53,14 @@ def read_bounded(path: PathLike, limit_bytes: int, what: str) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
         raise EdgesegError(_cannot("read", what, path, error)) from error
+    status = os.fstat(descriptor)
+    if stat.S_ISDIR(status.st_mode):
+        # Checked here because Python makes no file object of a folder's descriptor.
+        os.close(descriptor)
+        raise EdgesegError(f"cannot read {what} {shown_path(path)}: it is a folder")
     with os.fdopen(descriptor, "rb", buffering=0) as file:
-        status = os.fstat(descriptor)
-        if stat.S_ISDIR(status.st_mode):
-            raise EdgesegError(f"cannot read {what} {_shown(path)}: it is a folder")
         if not stat.S_ISREG(status.st_mode):
-            raise EdgesegError(f"cannot read {what} {_shown(path)}: it is not a regular file")
+            raise EdgesegError(f"cannot read {what} {shown_path(path)}: it is not a regular file")
         if status.st_size > limit_bytes:
             raise _too_large(path, what, status.st_size, limit_bytes)
         pieces: list[bytes] = []
@@ -71,7 +73,7 @@ def read_bounded(path: PathLike, limit_bytes: int, what: str) -> bytes:
                 if length > limit_bytes:
                     raise _too_large(path, what, length, limit_bytes)
                 if length > status.st_size:
-                    raise EdgesegError(f"cannot read {what} {_shown(path)}: it grew while read")
+                    raise EdgesegError(f"cannot read {what} {shown_path(path)}: it grew while read")
         except OSError as error:
             raise EdgesegError(_cannot("read", what, path, error)) from error
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
@@ -91,7 +93,7 @@ def write_atomic(path: PathLike, data: bytes | Iterable[bytes | memoryview]) -> 
     target = Path(os.path.realpath(path))
     if target.exists() and not target.is_file():
         kind = "a folder" if target.is_dir() else "not a regular file"
-        raise EdgesegError(f"cannot write {_shown(path)}: it is {kind}")
+        raise EdgesegError(f"cannot write {shown_path(path)}: it is {kind}")
     _remove_stale_temporaries(target.parent)
     temporary = target.parent / f"{_TEMPORARY_PREFIX}{secrets.token_hex(8)}{_TEMPORARY_SUFFIX}"
     try:
@@ -103,7 +105,7 @@ def write_atomic(path: PathLike, data: bytes | Iterable[bytes | memoryview]) -> 
                 for piece in _chunks(data):
                     _write_all(file.fileno(), piece)
                 os.fsync(file.fileno())
-            os.replace(temporary, target)
+            temporary.replace(target)
         except BaseException:
             # Also on KeyboardInterrupt: an interrupted save must leave nothing behind.
             with contextlib.suppress(OSError):
@@ -148,7 +150,7 @@ class Lock:
             os.close(descriptor)
             if isinstance(error, BlockingIOError):
                 raise EdgesegError(
-                    f"{_shown(self._path)} is in use by another process; wait until it has finished"
+                    f"{shown_path(self._path)} is in use by another process; wait until it is done"
                 ) from error
             if isinstance(error, OSError):
                 raise EdgesegError(_cannot("lock", "", self._path, error)) from error
@@ -210,7 +212,7 @@ def _remove_stale_temporaries(folder: Path) -> None:
                 entry.unlink(missing_ok=True)
 
 
-def _shown(path: PathLike) -> str:
+def shown_path(path: PathLike) -> str:
     """A path on one line, whatever is in its name."""
     text = str(path)
     return text if text and text.isprintable() else ascii(text)
@@ -218,13 +220,13 @@ def _shown(path: PathLike) -> str:
 
 def _too_large(path: PathLike, what: str, size_bytes: int, limit_bytes: int) -> LimitExceededError:
     return LimitExceededError(
-        f"{what} {_shown(path)} is too large: {size_bytes} bytes or more, "
+        f"{what} {shown_path(path)} is too large: {size_bytes} bytes or more, "
         f"and at most {limit_bytes} are read"
     )
 
 
 def _cannot(verb: str, what: str, path: PathLike, error: Exception) -> str:
-    subject = f"{what} {_shown(path)}" if what else _shown(path)
+    subject = f"{what} {shown_path(path)}" if what else shown_path(path)
     number = error.errno if isinstance(error, OSError) else None
     reasons = {
         errno.ENOENT: "its folder does not exist" if verb != "read" else "there is no such file",

@@ -102,7 +102,8 @@ class HnswIndex:
             data_level0=level_0.reshape(-1).view(np.int8),
             link_lists=upper.reshape(-1).view(np.int8),
         )
-        self._index: Any = type(empty).__new__(type(empty))
+        kind: Any = type(empty)
+        self._index: Any = kind.__new__(kind)
         self._index.__setstate__((state,))
         self._items = items
         self._lock = threading.Lock()

@@ -24,9 +24,10 @@ MAX_SECTION_NAME_CHARS = 64
 
 # JSON documents inside containers. A report lists layers and photographs, so it is the largest.
 MAX_MANIFEST_BYTES = 64 * _KIB
-MAX_REPORT_BYTES = 16 * _MIB
-# Python's JSON scanner recurses once a level; deeper documents would end in a RecursionError.
-MAX_JSON_DEPTH = 64
+# Parsed JSON takes up to 25 times its bytes in memory (`[[],[],...`), so 2 MiB is 50 MB.
+MAX_REPORT_BYTES = 2 * _MIB
+# Python's JSON functions recurse once a level and would end in a RecursionError near 1,000.
+MAX_JSON_DEPTH = 32
 MAX_TEXT_CHARS = 10_000
 
 # Networks.
@@ -40,9 +41,8 @@ MAX_SKU_CHARS = 200
 MAX_ATTRIBUTES = 64
 MAX_ATTRIBUTE_NAME_CHARS = 100
 MAX_ATTRIBUTE_CHARS = 2_000
-MAX_ITEM_TABLE_BYTES = 256 * _MIB
+MAX_CATALOGUE_TEXT_BYTES = 256 * _MIB
 MAX_K = 10_000
-# A links byte limit of its own is not needed: it follows from items, M and levels.
 MAX_HNSW_M = 64
 # Levels are drawn as -ln(u) / ln(M): a 17th one needs 16**16 items at M = 16.
 MAX_HNSW_LEVEL = 32

@@ -83,7 +83,7 @@ class CatalogueData:
         attribute_names: the names of the table's columns after the SKU's.
         vectors: ``(items, dim)`` float32, L2-normalised.
         table: column 0 has the SKUs, column ``1 + i`` the attribute ``attribute_names[i]``, where
-            an empty cell is an absent attribute.
+            an empty cell stands for none.
         graph: the HNSW graph; ``None`` when the catalogue is small enough to search exactly.
         digest: names all of the file's bytes; empty before it was ever saved.
     """
@@ -164,7 +164,7 @@ def _from_sections(sections: dict[str, memoryview], digest: str) -> CatalogueDat
     cells = (1 + len(names)) * items
     offsets = _array(sections, "text.offsets", "<u4", cells + 1)
     table = TextTable(items, offsets, _taken(sections, "text"))
-    _check_table(table, len(names))
+    _check_table(table)
     vectors = _array(sections, "vectors", "<f4", items * dim).reshape(items, dim)
     _check_vectors(vectors)
     graph = None
@@ -191,7 +191,7 @@ def _check_names(names: list[Any]) -> None:
         raise FormatError("an attribute's name occurs twice")
 
 
-def _check_table(table: TextTable, attributes: int) -> None:
+def _check_table(table: TextTable) -> None:
     text = np.frombuffer(table.text, np.uint8)
     if len(text) > limits.MAX_CATALOGUE_TEXT_BYTES:
         raise LimitExceededError("its text is too long")
@@ -202,11 +202,11 @@ def _check_table(table: TextTable, attributes: int) -> None:
     if bool((text[inner] & 0xC0 == 0x80).any()):
         raise FormatError("a text offset falls inside a character")
     _check_text(table.text)
-    lengths = np.diff(ends).reshape(1 + attributes, table.rows)
+    lengths = np.diff(ends).reshape(-1, table.rows)
     # In bytes, so up to four times the limit in characters: this bounds memory, no more.
     if int(lengths[0].max()) > 4 * limits.MAX_SKU_CHARS:
         raise LimitExceededError(f"a SKU is longer than {limits.MAX_SKU_CHARS} characters")
-    if attributes and int(lengths[1:].max()) > 4 * limits.MAX_ATTRIBUTE_CHARS:
+    if int(lengths[1:].max(initial=0)) > 4 * limits.MAX_ATTRIBUTE_CHARS:
         raise LimitExceededError(
             f"an attribute is longer than {limits.MAX_ATTRIBUTE_CHARS} characters"
         )
@@ -259,4 +259,5 @@ def _taken(sections: dict[str, memoryview], name: str) -> memoryview:
 
 
 def _bytes_of(array: NDArray[Any], dtype: str) -> memoryview:
-    return memoryview(np.ascontiguousarray(array, dtype=dtype).reshape(-1)).cast("B")
+    # `.data` is the array's own memory: no copy of vectors that may be most of what is in memory.
+    return np.ascontiguousarray(array, dtype=dtype).reshape(-1).view(np.uint8).data

@@ -1,8 +1,8 @@
 """The byte container that bundles and catalogues share (FORMAT.md, "Container").
 
 A container is a short header and named sections. The reader is total: any bytes either give
-sections whose SHA-256 has been checked, or raise a :class:`~edgeseg.errors.FormatError`. It keeps no
-copy of the sections: they are views of the bytes that were read.
+sections whose SHA-256 has been checked, or raise a :class:`~edgeseg.errors.FormatError`. It makes
+no copy of the sections: they are views of the bytes that were read.
 """
 
 from __future__ import annotations

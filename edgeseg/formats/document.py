@@ -43,7 +43,9 @@ def parse_object(data: bytes | memoryview, limit_bytes: int, what: str) -> dict[
             a key, has a number that is not finite or a lone surrogate, or is not an object.
     """
     if len(data) > limit_bytes:
-        raise LimitExceededError(f"{what} has {len(data)} bytes, and at most {limit_bytes} are read")
+        raise LimitExceededError(
+            f"{what} has {len(data)} bytes, and at most {limit_bytes} are read"
+        )
     try:
         value = json.loads(
             str(data, "utf-8"),

@@ -89,7 +89,9 @@ def check_graph(graph: Graph) -> None:
         raise FormatError("its graph's entry point is not on the top level")
     if len(graph.counts) != items + int(levels.sum()):
         raise FormatError("its graph has a wrong number of neighbour lists")
-    if int(graph.counts[:items].max()) > 2 * graph.m or bool((graph.counts[items:] > graph.m).any()):
+    if int(graph.counts[:items].max()) > 2 * graph.m or bool(
+        (graph.counts[items:] > graph.m).any()
+    ):
         raise FormatError("a neighbour list of its graph is too long")
     if int(graph.counts.sum(dtype=np.int64)) != len(graph.neighbours):
         raise FormatError("its graph has a wrong number of neighbours")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from edgeseg import limits
 from edgeseg.errors import ManifestError
@@ -75,9 +75,7 @@ class NetworkManifest:
         elif fields.take("dim") is not None:
             raise ManifestError(f'"dim" of {what} must be null: its output is no embedding')
         fields.done()
-        return cls(
-            section, preprocessing, parameters, recipe, model_version, dim, cast(Outputs, outputs)
-        )
+        return cls(section, preprocessing, parameters, recipe, model_version, dim, outputs)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,117 @@
+"""Building a catalogue: each item's picture is decoded, framed and embedded."""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeseg import imaging
+from edgeseg.catalogue import Catalogue, unit_vector
+from edgeseg.embedder import studio_crop
+from edgeseg.errors import DatasetError, EdgesegError, ModelContractError
+from edgeseg.imaging import Photo
+from edgeseg.items import Item, check_item
+
+# One picture is decoded while another is embedded; more would only hold more photos in memory.
+_DECODE_AHEAD = 2
+
+
+class EmbedsPictures(Protocol):
+    """What a build needs of an embedder; :class:`edgeseg.embedder.Embedder` is one."""
+
+    @property
+    def dim(self) -> int:
+        """Length of the embeddings."""
+
+    @property
+    def digest(self) -> str:
+        """Names the network and its preprocessing."""
+
+    def embed(self, picture: Photo) -> NDArray[np.float32]:
+        """``(H, W, 3)`` uint8 RGB, a crop on white, to ``(dim,)`` float32, L2-normalised."""
+
+
+def build_catalogue(
+    items: Sequence[tuple[Item, Path]],
+    embedder: EmbedsPictures,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> tuple[Catalogue, list[tuple[str, str]]]:
+    """Embed each item's picture and make a catalogue of them.
+
+    Equal pictures, items and embedder give an equal catalogue.
+
+    Args:
+        items: each with its picture's path.
+        embedder: the one that photos will be matched with.
+        on_progress: told (done, all) after each item.
+
+    Returns:
+        The catalogue of what could be read, and the SKU and reason of each item that could not.
+
+    Raises:
+        DatasetError: no picture could be read, or an item cannot be held.
+        ModelContractError: the embedder gives embeddings of another shape than it says, or ones
+            that are zero or not finite.
+    """
+    for item, _ in items:
+        check_item(item)
+    kept: list[Item] = []
+    embeddings: list[NDArray[np.float32]] = []
+    unreadable: list[tuple[str, str]] = []
+    for done, (item, path, crop) in enumerate(_crops(items), start=1):
+        if isinstance(crop, EdgesegError):
+            unreadable.append((item.sku, str(crop)))
+        else:
+            embeddings.append(_checked_embedding(embedder, crop, path))
+            kept.append(item)
+        if on_progress is not None:
+            on_progress(done, len(items))
+    if not kept:
+        reason = f", such as item {unreadable[0][0]}: {unreadable[0][1]}" if unreadable else ""
+        raise DatasetError(f"none of {len(items)} pictures can be read{reason}")
+    catalogue = Catalogue.from_embeddings(kept, np.stack(embeddings), embedder.digest)
+    return catalogue, unreadable
+
+
+def _crops(
+    items: Sequence[tuple[Item, Path]],
+) -> Iterator[tuple[Item, Path, Photo | EdgesegError]]:
+    """Each item's framed picture, or why there is none, in order; decoded a little ahead."""
+    left = iter(items)
+    pending: deque[tuple[Item, Path, Future[Photo | EdgesegError]]] = deque()
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        try:
+            for _ in items:
+                room = _DECODE_AHEAD - len(pending)
+                for item, path in itertools.islice(left, room):
+                    pending.append((item, path, pool.submit(_crop, path)))
+                item, path, crop = pending.popleft()
+                yield item, path, crop.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _crop(path: Path) -> Photo | EdgesegError:
+    try:
+        return studio_crop(imaging.read_photo(path))
+    except EdgesegError as error:
+        return error
+
+
+def _checked_embedding(embedder: EmbedsPictures, crop: Photo, path: Path) -> NDArray[np.float32]:
+    embedding = embedder.embed(crop)
+    if embedding.shape != (embedder.dim,):
+        raise ModelContractError(
+            f"the embedder gives shape {embedding.shape} where ({embedder.dim},) was declared"
+        )
+    try:
+        return unit_vector(embedding)
+    except ValueError as error:
+        raise ModelContractError(f"the embedder fails on {path.name}: {error}") from error
