@@ -1,0 +1,73 @@
+"""Drawn inputs, for a bench that was given none: photos as files, and a catalogue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeseg import imaging
+from edgeseg.catalogue import Catalogue, Item
+
+PHOTO_WIDTH_PX, PHOTO_HEIGHT_PX = 1200, 1600
+PHOTOS = 3
+CATALOGUE_ITEMS = 3000
+_SEED = 11
+
+
+def draw_photos(folder: Path) -> list[Path]:
+    """Write some JPEG files of the size that messengers send: a plain shirt on a grained floor.
+
+    The content hardly changes a network's time; decoding and clean-up want a picture with noise
+    and one large region, which these have.
+
+    Args:
+        folder: Where to write; it exists.
+
+    Returns:
+        The files, in order.
+    """
+    generator = np.random.default_rng(_SEED)
+    paths = []
+    for number in range(PHOTOS):
+        path = folder / f"drawn-{number + 1}.jpg"
+        path.write_bytes(imaging.encode_jpeg(_draw_photo(generator)))
+        paths.append(path)
+    return paths
+
+
+def draw_catalogue(folder: Path, dim: int, embedder_digest: str) -> Path:
+    """Write a catalogue of drawn, L2-normalised embeddings, for the time of a search only.
+
+    Args:
+        folder: Where to write; it exists.
+        dim: Length of an embedding.
+        embedder_digest: The embedder that it shall pass for.
+
+    Returns:
+        The file.
+    """
+    drawn = np.random.default_rng(_SEED).normal(size=(CATALOGUE_ITEMS, dim)).astype(np.float32)
+    drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
+    items = [Item(f"drawn-{number:05d}", {}) for number in range(CATALOGUE_ITEMS)]
+    path = folder / f"drawn-{dim}-{embedder_digest[:12]}.catalogue"
+    Catalogue.from_embeddings(items, drawn, embedder_digest).save(path)
+    return path
+
+
+def _draw_photo(generator: np.random.Generator) -> NDArray[np.uint8]:
+    """`(1600, 1200, 3)` uint8 RGB: body, two sleeves and a neckline, in units of the frame."""
+    y, x = np.mgrid[0 : 1 : PHOTO_HEIGHT_PX * 1j, 0 : 1 : PHOTO_WIDTH_PX * 1j]
+    x = x + generator.uniform(-0.05, 0.05)
+    from_centre = np.abs(x - 0.5)
+    body = (from_centre < 0.22) & (y > 0.2) & (y < 0.85)
+    sleeves = (from_centre < 0.4) & (np.abs(y - 0.2 - 0.6 * (from_centre - 0.1)) < 0.12) & (y > 0.2)
+    neckline = (from_centre / 0.08) ** 2 + ((y - 0.2) / 0.06) ** 2 < 1
+    shirt = (body | sleeves) & ~neckline
+    floor, cloth = generator.integers(150, 220, 3), generator.integers(20, 120, 3)
+    light = 1.0 + 0.15 * np.sin(4 * x) + 0.05 * np.sin(60 * y)
+    picture = np.where(shirt[..., None], cloth, floor) * light[..., None]
+    grain = generator.normal(0, 6, picture.shape[:2])[..., None]
+    noisy: NDArray[np.uint8] = np.clip(picture + grain, 0, 255).astype(np.uint8)
+    return noisy
