@@ -25,6 +25,10 @@ Photo = NDArray[np.uint8]
 PhotoSource = str | os.PathLike[str] | bytes
 
 MASK_THRESHOLD = 128
+# The most a JPEG can have; libpng refuses a million with lines of its own on stderr.
+_MAX_SIDE_PX = 65_535
+# A damaged picture is told by one exception; OpenCV would add lines of its own on stderr.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,11 @@ def _decode(source: PhotoSource, name: str | None) -> tuple[NDArray[Any], int]:
         raise PhotoError(
             f"{label}: {header.width} x {header.height} pixels are more than the "
             f"{limits.MAX_PHOTO_PIXELS // 1_000_000} million allowed; make it smaller first"
+        )
+    if max(header.width, header.height) > _MAX_SIDE_PX:
+        raise PhotoError(
+            f"{label}: {header.width} x {header.height} pixels: "
+            f"a side is longer than {_MAX_SIDE_PX}"
         )
     try:
         # UNCHANGED keeps alpha and 16 bits and leaves the orientation to us: OpenCV's own

@@ -192,8 +192,9 @@ def _gif(data: bytes) -> PhotoHeader:
 
 
 def _tiff(data: bytes) -> PhotoHeader:
+    # No orientation: unlike the other formats' one, OpenCV's TIFF decoder always applies it.
     tags = _tiff_tags(data)
-    return _checked("TIFF", tags.get(256, 0), tags.get(257, 0), tags.get(274, 1))
+    return _checked("TIFF", tags.get(256, 0), tags.get(257, 0))
 
 
 def _bmp(data: bytes) -> PhotoHeader:
