@@ -10,14 +10,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from examples.drawing.items import _colour, _distant_colour
+from examples.drawing.geometry import floats
+from examples.drawing.items import cloth_colour, distant_colour
 from examples.drawing.noise import creases, fractal_noise, lit, smooth_noise
 from examples.drawing.prints import PRINTS, TILE_PX
 
 Ground = NDArray[np.float32]
 """``(H, W, 3)`` float32 RGB in [0, 1]."""
 
-_WOODS = ((0.72, 0.55, 0.37), (0.5, 0.34, 0.21), (0.82, 0.72, 0.58), (0.36, 0.25, 0.18), (0.62, 0.6, 0.57))
+_WOODS = (
+    (0.72, 0.55, 0.37),
+    (0.5, 0.34, 0.21),
+    (0.82, 0.72, 0.58),
+    (0.36, 0.25, 0.18),
+    (0.62, 0.6, 0.57),
+)
 
 
 def _shaded(colour: Any, light: NDArray[Any]) -> Ground:
@@ -26,15 +33,15 @@ def _shaded(colour: Any, light: NDArray[Any]) -> Ground:
 
 
 def _palette(rng: np.random.Generator) -> list[NDArray[np.float32]]:
-    colours = [_colour(rng)[1]]
+    colours = [cloth_colour(rng)[1]]
     while len(colours) < 4:
-        colours.append(_distant_colour(rng, colours))
-    return [np.float32(colour) for colour in colours]
+        colours.append(distant_colour(rng, colours))
+    return [floats(colour) for colour in colours]
 
 
 def _planks(rng: np.random.Generator, size: int) -> Ground:
     """Boards with grain, each of its own tone, with dark gaps."""
-    base = np.float32(_WOODS[int(rng.integers(0, len(_WOODS)))])
+    base = floats(_WOODS[int(rng.integers(0, len(_WOODS)))])
     wide = int(size * rng.uniform(0.09, 0.24))
     light = np.ones((size, size), np.float32)
     for left in range(0, size, wide):
@@ -103,10 +110,12 @@ def _blanket(rng: np.random.Generator, size: int) -> Ground:
 
 
 def _cardboard(rng: np.random.Generator, size: int) -> Ground:
-    colour = np.float32([0.72, 0.58, 0.42]) * float(rng.uniform(0.8, 1.15))
+    colour = floats([0.72, 0.58, 0.42]) * float(rng.uniform(0.8, 1.15))
     flutes = np.sin(np.arange(size) * 6.283 / (size / rng.uniform(60, 140))) * 0.025
     fibre = 0.05 * smooth_noise(rng, size, size, 20, 260)
-    light = 1 + flutes[:, None].astype(np.float32) + fibre + 0.06 * fractal_noise(rng, size, size, 3)
+    light = (
+        1 + flutes[:, None].astype(np.float32) + fibre + 0.06 * fractal_noise(rng, size, size, 3)
+    )
     flap = int(size * rng.uniform(0.1, 0.9))
     light[flap : flap + 3] *= 0.6
     light[flap + 3 :] *= float(rng.uniform(0.82, 1.0))
@@ -116,7 +125,7 @@ def _cardboard(rng: np.random.Generator, size: int) -> Ground:
 def _concrete(rng: np.random.Generator, size: int) -> Ground:
     """Concrete, asphalt or plaster: blotches, pits and a crack."""
     level = float(rng.uniform(0.3, 0.8))
-    tint = np.float32([1, rng.uniform(0.95, 1), rng.uniform(0.88, 1)])
+    tint = floats([1, rng.uniform(0.95, 1), rng.uniform(0.88, 1)])
     blotches = 0.13 * fractal_noise(rng, size, size, 4, 5)
     grit = rng.normal(0, float(rng.uniform(0.02, 0.09)), (size, size)).astype(np.float32)
     crack = np.abs(fractal_noise(rng, size, size, 2, 5))
@@ -161,7 +170,9 @@ def _thing(rng: np.random.Generator, ground: Ground) -> None:
         box = cv2.boxPoints((tuple(centre), (long, wide), math.degrees(turn)))
         cv2.fillPoly(mask, [box.astype(np.int32)], 255, cv2.LINE_AA)
     elif shape == 1:
-        cv2.ellipse(mask, at, (int(long / 2), int(wide)), math.degrees(turn), 0, 360, 255, -1, cv2.LINE_AA)
+        cv2.ellipse(
+            mask, at, (int(long / 2), int(wide)), math.degrees(turn), 0, 360, 255, -1, cv2.LINE_AA
+        )
     elif shape == 2:
         t = np.linspace(0, 1, 40)
         sway = np.cumsum(rng.normal(0, size * 0.012, (40, 2)), axis=0)
@@ -172,11 +183,13 @@ def _thing(rng: np.random.Generator, ground: Ground) -> None:
         hull = cv2.convexHull(corners.astype(np.float32))
         cv2.fillPoly(mask, [hull.astype(np.int32)], 255, cv2.LINE_AA)
     cover = mask.astype(np.float32) / 255
-    shadow: Any = cv2.GaussianBlur(np.roll(cover, (size // 60, size // 80), (0, 1)), (0, 0), size / 60)
+    shadow: Any = cv2.GaussianBlur(
+        np.roll(cover, (size // 60, size // 80), (0, 1)), (0, 0), size / 60
+    )
     ground *= (1 - 0.5 * shadow)[..., None]
     rim: Any = cv2.GaussianBlur(cover, (0, 0), size / 90)
     tone = 0.75 + 0.35 * rim + 0.08 * smooth_noise(rng, size, size, 6, 6)
-    colour: Any = np.float32(_colour(rng)[1])
+    colour: Any = floats(cloth_colour(rng)[1])
     if rng.random() < 0.35:
         colour = cv2.resize(PRINTS[str(rng.choice(list(PRINTS)))](rng, _palette(rng)), (size, size))
     ground *= 1 - cover[..., None]
@@ -223,10 +236,11 @@ def background(rng: np.random.Generator, width_px: int, height_px: int) -> Groun
     tilt[2, :2] = rng.normal(0, 0.12, 2) / size
     centre = np.eye(3)
     centre[:2, 2] = (width_px - size) / 2, (height_px - size) / 2
-    return cv2.warpPerspective(
+    seen: Any = cv2.warpPerspective(
         ground,
         centre @ tilt @ spin,
         (width_px, height_px),
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REFLECT,
     )
+    return seen  # type: ignore[no-any-return]

@@ -6,10 +6,12 @@ import math
 
 import numpy as np
 
+from examples.drawing.frame import Pose, mirror_part
 from examples.drawing.geometry import (
     Part,
     Points,
     ellipse,
+    floats,
     line,
     mirrored,
     outline,
@@ -18,7 +20,6 @@ from examples.drawing.geometry import (
     ribbon,
 )
 from examples.drawing.items import Item
-from examples.drawing.tops import Pose, mirror_part
 
 
 def _leg(item: Item, long: bool, turn: float, knee: float) -> list[Part]:
@@ -78,10 +79,17 @@ def trousers(item: Item, pose: Pose) -> list[Part]:
     parts = [Part(inside, "inside", thickness=0.3), *left, *right]
     fly = line((0.0, 0.04), (0.0, crotch))
     stitch = line((0.028, 0.04), (0.004, crotch * 0.72), 0.15)
-    front = outline((-0.03, 0.03, 0), (0.03, 0.03, 0), (0.004, crotch + 0.004, 0), (-0.006, crotch, 0))
+    front = outline(
+        (-0.03, 0.03, 0), (0.03, 0.03, 0), (0.004, crotch + 0.004, 0), (-0.006, crotch, 0)
+    )
     parts.append(Part(front, seams=() if elastic else (fly, stitch), thickness=0.15))
     parts.append(
-        Part(ribbon(band_line, 0.045), thickness=0.7, rib=elastic, fabric="accent" if elastic and cut["trim"] > 0.5 else "main")
+        Part(
+            ribbon(band_line, 0.045),
+            thickness=0.7,
+            rib=elastic,
+            fabric="accent" if elastic and cut["trim"] > 0.5 else "main",
+        )
     )
     if elastic:
         for x in (-0.012, 0.014):
@@ -90,7 +98,9 @@ def trousers(item: Item, pose: Pose) -> list[Part]:
     else:
         parts.append(Part(ellipse(0.0, 0.022, 0.02, 0.02), "trim", thickness=1.0))
         for x in (-0.62 * waist, 0.62 * waist):
-            loop = points((x - 0.006, -0.008), (x + 0.006, -0.008), (x + 0.006, 0.05), (x - 0.006, 0.05))
+            loop = points(
+                (x - 0.006, -0.008), (x + 0.006, -0.008), (x + 0.006, 0.05), (x - 0.006, 0.05)
+            )
             parts.append(Part(loop, thickness=0.9))
     if long and 0.45 < cut["style"] < 0.6:
         belt = ribbon(band_line, 0.036)
@@ -99,13 +109,18 @@ def trousers(item: Item, pose: Pose) -> list[Part]:
     return parts
 
 
-def skirt(item: Item, pose: Pose) -> list[Part]:
+def skirt(item: Item, _pose: Pose) -> list[Part]:
     """Skirts: straight, flared or pleated."""
     cut = item.cut
     waist = 0.15 + 0.04 * cut["width"]
     hem = waist + 0.06 + 0.2 * cut["flare"]
     length = 0.42 + 0.4 * cut["length"]
-    body = mirrored((0, 0.0, 0.0), (waist, 0.0, -0.04 - 0.1 * cut["shape"]), (hem, length, 0.03), (0, length + 0.025, 0))
+    body = mirrored(
+        (0, 0.0, 0.0),
+        (waist, 0.0, -0.04 - 0.1 * cut["shape"]),
+        (hem, length, 0.03),
+        (0, length + 0.025, 0),
+    )
     seams: list[Points] = [line((-hem, length - 0.02), (hem, length - 0.02), -0.02)]
     if cut["style"] > 0.55:
         for share in np.linspace(-0.85, 0.85, 5 + 2 * int(cut["detail"] * 4)):
@@ -116,7 +131,11 @@ def skirt(item: Item, pose: Pose) -> list[Part]:
         y, x = length * 0.62, waist + 0.62 * (hem - waist) + 0.02
         parts.append(Part(ribbon(line((-x, y), (x, y), -0.03), 0.035), "main", thickness=1.0))
     band = ribbon(line((-waist - 0.002, 0.02), (waist + 0.002, 0.02), -0.03), 0.045)
-    parts.append(Part(band, "accent" if cut["trim"] > 0.6 else "main", thickness=0.7, rib=cut["detail"] > 0.5))
+    parts.append(
+        Part(
+            band, "accent" if cut["trim"] > 0.6 else "main", thickness=0.7, rib=cut["detail"] > 0.5
+        )
+    )
     if cut["style"] < 0.3:
         for y in np.linspace(0.06, length - 0.05, 5):
             parts.append(Part(ellipse(0.0, float(y), 0.02, 0.02), "trim", thickness=0.9))
@@ -149,13 +168,17 @@ def _shoe(item: Item) -> list[Part]:
         right = Part(ribbon(line((wide * 0.44, 0.0), (0.0, -0.25), 0.2), 0.034), "accent")
         return [sole, bed, left, right, Part(ellipse(0, -0.255, 0.04, 0.04), "accent")]
     upper = Part(foot(-0.01), "main", thickness=1.8)
-    opening = outline((-0.075, -0.06, -0.3), (0.075, -0.06, -0.08), (0.085, 0.28, -0.45), (-0.085, 0.28, -0.08))
-    collar = place(opening * np.float32([1.22, 1.14]), 0.0, (0.0, -0.008))
+    opening = outline(
+        (-0.075, -0.06, -0.3), (0.075, -0.06, -0.08), (0.085, 0.28, -0.45), (-0.085, 0.28, -0.08)
+    )
+    collar = place(opening * floats([1.22, 1.14]), 0.0, (0.0, -0.008))
     parts = [sole, upper, Part(collar, "accent" if cut["detail"] > 0.6 else "main", thickness=1.1)]
     parts.append(Part(opening, "dark", thickness=0.5))
     parts.append(Part(ellipse(0, 0.16, 0.13, 0.22), "inside", thickness=0.3))
     if cut["style"] < 0.5:  # laced
-        tongue = outline((-0.05, -0.21, -0.1), (0.05, -0.21, 0), (0.062, 0.0, -0.2), (-0.062, 0.0, 0))
+        tongue = outline(
+            (-0.05, -0.21, -0.1), (0.05, -0.21, 0), (0.062, 0.0, -0.2), (-0.062, 0.0, 0)
+        )
         parts.append(Part(tongue, "main" if cut["shape"] > 0.5 else "accent", thickness=0.8))
         for y in np.linspace(-0.18, -0.03, 5):
             lean = 0.014 if int(y * 1000) % 2 else -0.014
@@ -193,34 +216,57 @@ def shoes(item: Item, pose: Pose) -> list[Part]:
     ]
 
 
-def hat(item: Item, pose: Pose) -> list[Part]:
+def hat(item: Item, _pose: Pose) -> list[Part]:
     """Caps, bucket hats and beanies."""
     cut = item.cut
     if cut["style"] < 0.4:  # a peaked cap, three quarters from the front
-        dome = mirrored((0, -0.3, 0.0), (0.12, -0.285, -0.2), (0.3, 0.0, -0.05), (0.28, 0.1, -0.05), (0, 0.15, 0))
-        ribs = (line((0, -0.3), (0, 0.14)), line((-0.05, -0.29), (-0.2, 0.12), 0.2), line((0.05, -0.29), (0.2, 0.12), -0.2))
-        peak = outline((-0.27, 0.08, -0.12), (0.27, 0.08, -0.05), (0.34, 0.24, -0.22), (-0.34, 0.24, -0.05))
+        dome = mirrored(
+            (0, -0.3, 0.0),
+            (0.12, -0.285, -0.2),
+            (0.3, 0.0, -0.05),
+            (0.28, 0.1, -0.05),
+            (0, 0.15, 0),
+        )
+        ribs = (
+            line((0, -0.3), (0, 0.14)),
+            line((-0.05, -0.29), (-0.2, 0.12), 0.2),
+            line((0.05, -0.29), (0.2, 0.12), -0.2),
+        )
+        peak = outline(
+            (-0.27, 0.08, -0.12), (0.27, 0.08, -0.05), (0.34, 0.24, -0.22), (-0.34, 0.24, -0.05)
+        )
         rows = tuple(line((-0.3, 0.14 + d), (0.3, 0.14 + d), -0.2) for d in (0.03, 0.06))
         fabric = "accent" if cut["trim"] > 0.5 else "main"
         badge = Part(ellipse(0, -0.03, 0.15, 0.13), "trim", thickness=0.5)
         button = Part(ellipse(0, -0.3, 0.04, 0.025), fabric, thickness=1.0)
         cap = Part(dome, seams=ribs, thickness=1.7, graphic=True)
-        return [cap, *([badge] if cut["detail"] > 0.4 else []), button, Part(peak, fabric, seams=rows, thickness=1.3)]
+        return [
+            cap,
+            *([badge] if cut["detail"] > 0.4 else []),
+            button,
+            Part(peak, fabric, seams=rows, thickness=1.3),
+        ]
     if cut["style"] < 0.72:  # a bucket or sun hat
         wide = 0.36 + 0.12 * cut["flare"]
         crown = mirrored((0, -0.22, 0.0), (0.17, -0.21, -0.2), (0.24, 0.06, 0.0), (0, 0.1, 0))
-        brim = outline((-0.24, 0.0, -0.05), (0.24, 0.0, 0.0), (wide, 0.17, -0.2), (-wide, 0.17, 0.0))
+        brim = outline(
+            (-0.24, 0.0, -0.05), (0.24, 0.0, 0.0), (wide, 0.17, -0.2), (-wide, 0.17, 0.0)
+        )
         rows = tuple(line((-wide * s, 0.17 * s), (wide * s, 0.17 * s), -0.16) for s in (0.8, 0.9))
         band = ribbon(line((-0.236, 0.02), (0.236, 0.02), -0.08), 0.05)
         tape = Part(band, "accent" if cut["trim"] > 0.3 else "main", thickness=0.6)
         top = line((-0.18, -0.17), (0.18, -0.17), -0.12)
-        return [Part(brim, seams=rows, thickness=1.2), Part(crown, seams=(top,), thickness=1.6), tape]
+        return [
+            Part(brim, seams=rows, thickness=1.2),
+            Part(crown, seams=(top,), thickness=1.6),
+            tape,
+        ]
     dome = mirrored((0, -0.3, 0.0), (0.1, -0.28, -0.24), (0.25, 0.12, 0.0), (0, 0.14, 0))
-    fold = outline((-0.262, 0.05, -0.04), (0.262, 0.05, 0.02), (0.255, 0.2, -0.06), (-0.255, 0.2, 0.02))
+    fold = outline(
+        (-0.262, 0.05, -0.04), (0.262, 0.05, 0.02), (0.255, 0.2, -0.06), (-0.255, 0.2, 0.02)
+    )
     parts = [Part(dome, thickness=1.7, rib=True)]
     parts.append(Part(fold, "accent" if cut["trim"] > 0.6 else "main", thickness=1.3, rib=True))
     if cut["detail"] > 0.5:
         parts.insert(0, Part(ellipse(0, -0.33, 0.17, 0.16), "accent", thickness=1.5))
     return parts
-
-

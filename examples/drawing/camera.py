@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from examples.drawing.geometry import floats
 from examples.drawing.noise import Field, smooth_noise
 
 
@@ -29,9 +30,11 @@ def room_light(rng: np.random.Generator, height_px: int, width_px: int) -> Field
         light *= 1 - float(rng.uniform(0.15, 0.45)) * np.clip(blob * 2, 0, 1)
     elif kind < 0.26:  # sun through a window
         across = x * np.cos(angle + 1) + y * np.sin(angle + 1)
-        edge = 1 / (1 + np.exp(-(across - float(rng.uniform(-0.3, 0.3))) * float(rng.uniform(20, 90))))
+        edge = 1 / (
+            1 + np.exp(-(across - float(rng.uniform(-0.3, 0.3))) * float(rng.uniform(20, 90)))
+        )
         light *= 0.8 + float(rng.uniform(0.15, 0.5)) * edge
-    return light.astype(np.float32)
+    return floats(light)
 
 
 def photographed(scene: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -45,8 +48,8 @@ def photographed(scene: NDArray[np.float32], rng: np.random.Generator) -> NDArra
         ``(H, W, 3)`` uint8 RGB.
     """
     warmth = float(rng.normal(0.02, 0.07))
-    gains = np.float32([1 + warmth, 1 + rng.normal(0, 0.015), 1 - warmth])
-    exposure = float(np.clip(rng.normal(1.06, 0.15), 0.65, 1.4))
+    gains = floats([1 + warmth, 1 + rng.normal(0, 0.015), 1 - warmth])
+    exposure = float(np.clip(rng.normal(1.12, 0.16), 0.65, 1.4))
     picture: Any = np.clip(scene * gains * np.float32(exposure), 0, None)
     picture = np.power(picture, np.float32(rng.uniform(0.85, 1.2)))
     veil = float(rng.uniform(0, 0.07))  # a phone lens flares: black is never quite black

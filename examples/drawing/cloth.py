@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from examples.drawing.frame import Pose
 from examples.drawing.garments import parts_of
-from examples.drawing.geometry import Part, Points
+from examples.drawing.geometry import Part, Points, floats
 from examples.drawing.graphics import GRAPHIC_PX, graphic_of
 from examples.drawing.items import Item
 from examples.drawing.noise import creases, lit
 from examples.drawing.prints import TILE_UNITS, print_tile, weave
-from examples.drawing.tops import Pose
 
 CANVAS_UNITS = 1.1
 """Width of the canvas in garment units: the garment (1) with room for rims and blur."""
@@ -55,9 +55,14 @@ def _cloth_of(item: Item, rng: np.random.Generator, wrinkles: float) -> _Cloth:
     cut = item.cut
     ground = palette[0]
     if item.print_name == "denim":
-        ground = np.float32([0.3, 0.38, 0.5])
-    trim = [np.float32([0.92] * 3), np.float32([0.72, 0.7, 0.66]), palette[3], np.float32([0.12] * 3)]
-    soles = [np.float32([0.9, 0.89, 0.86]), np.float32([0.55, 0.42, 0.3]), np.float32([0.2] * 3)]
+        ground = floats([0.3, 0.38, 0.5])
+    trim = [
+        floats([0.92] * 3),
+        floats([0.72, 0.7, 0.66]),
+        palette[3],
+        floats([0.12] * 3),
+    ]
+    soles = [floats([0.9, 0.89, 0.86]), floats([0.55, 0.42, 0.3]), floats([0.2] * 3)]
     stretch = 2.4 if item.kind in ("dress", "skirt", "trousers") else 1.3
     heights = creases(rng, _FOLD_PX, 3 + 4 * float(rng.random()), stretch)
     folds = lit(heights, float(rng.uniform(0, 6.283)), wrinkles) - 1
@@ -68,7 +73,7 @@ def _cloth_of(item: Item, rng: np.random.Generator, wrinkles: float) -> _Cloth:
         flat={
             "accent": palette[3],
             "inside": ground * 0.52 + 0.02,
-            "dark": np.float32([0.1, 0.095, 0.09]),
+            "dark": floats([0.1, 0.095, 0.09]),
             "trim": trim[int(cut["detail"] * 3.99)],
             "sole": soles[int(cut["waist"] * 2.99)],
         },
@@ -85,15 +90,13 @@ def _sampled(tile: Any, part: Part, size: int, x: int, y: int, width: int, heigh
     """The tile as the part sees it: turned along the part's grain, over the window's pixels."""
     scale = CANVAS_UNITS / size * tile.shape[0] / TILE_UNITS
     cos, sin = math.cos(part.angle) * scale, math.sin(part.angle) * scale
-    pivot = _canvas(np.float32([part.origin]), size)[0]
-    centre = tile.shape[0] * (0.5 + np.float32(part.origin) / TILE_UNITS)
-    turn = np.float64([[cos, sin], [-sin, cos]])
+    pivot = _canvas(floats([part.origin]), size)[0]
+    centre = tile.shape[0] * (0.5 + floats(part.origin) / TILE_UNITS)
+    turn = np.array([[cos, sin], [-sin, cos]])
     offset = centre - turn @ (pivot - (x, y))
     affine = np.hstack([turn, offset.reshape(2, 1)])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(
-        tile, affine, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT
-    )
+    return cv2.warpAffine(tile, affine, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT)
 
 
 def _covered(shape: Points, width: int, height: int) -> Any:
@@ -114,7 +117,7 @@ def _graphic_over(colour: Any, item: Item, size: int, x: int, y: int) -> Any:
     if item.kind == "hat":
         wide, top = wide * 0.7, size * 0.38
     scale = wide / GRAPHIC_PX
-    affine = np.float64([[scale, 0, size / 2 - wide / 2 - x], [0, scale, top - y]])
+    affine = np.array([[scale, 0, size / 2 - wide / 2 - x], [0, scale, top - y]])
     height, width = colour.shape[:2]
     inked = cv2.warpAffine(graphic, affine, (width, height), flags=cv2.INTER_AREA)
     ink = inked[..., 3:] * 0.94
@@ -165,7 +168,11 @@ def _paint(layers: Layers, part: Part, item: Item, cloth: _Cloth, smooth: float)
 
 
 def render(
-    item: Item, size: int, rng: np.random.Generator, pose: Pose | None = None, wrinkles: float = 0.12
+    item: Item,
+    size: int,
+    rng: np.random.Generator,
+    pose: Pose | None = None,
+    wrinkles: float = 0.12,
 ) -> Layers:
     """Draws the item on a square canvas of `CANVAS_UNITS`.
 
@@ -204,10 +211,11 @@ def studio_picture(item: Item, px: int = 320) -> NDArray[np.uint8]:
     lamp = np.linspace(1.06, 0.93, size, dtype=np.float32)[:, None]
     lit_colour = np.clip(layers.albedo * (layers.shade * lamp)[..., None], 0, 1)
     alpha = layers.alpha[..., None]
-    ground = 1 - 0.1 * cv2.GaussianBlur(np.roll(layers.alpha, size // 90, axis=0), (0, 0), size / 70)
+    ground = 1 - 0.1 * cv2.GaussianBlur(
+        np.roll(layers.alpha, size // 90, axis=0), (0, 0), size / 70
+    )
     picture = lit_colour * alpha + ground[..., None] * (1 - alpha)
     picture = np.where(np.isclose(alpha, 0) & (ground[..., None] > 0.985), 1.0, picture)
     small = cv2.resize(picture.astype(np.float32), (px, px), interpolation=cv2.INTER_AREA)
-    return np.clip(small * 255 + 0.5, 0, 255).astype(np.uint8)
-
-
+    stored: NDArray[np.uint8] = np.clip(small * 255 + 0.5, 0, 255).astype(np.uint8)
+    return stored

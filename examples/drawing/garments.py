@@ -8,9 +8,14 @@ from dataclasses import replace
 import numpy as np
 
 from examples.drawing.bottoms import hat, shoes, skirt, trousers
-from examples.drawing.geometry import Part
+from examples.drawing.frame import Pose
+from examples.drawing.geometry import Part, Points, floats, rounded
 from examples.drawing.items import Item
-from examples.drawing.tops import Pose, buttoned, dress, pullover, strapped
+from examples.drawing.tops import buttoned, dress, pullover, strapped
+
+_ROUNDING = {"shoes": 0.035, "hat": 0.02}
+"""Radius of a part's corners in garment units, where it is not `_CLOTH_ROUNDING`."""
+_CLOTH_ROUNDING = 0.007
 
 _SEWN: dict[str, Callable[[Item, Pose], list[Part]]] = {
     "t-shirt": pullover,
@@ -41,11 +46,18 @@ def parts_of(item: Item, pose: Pose | None = None) -> list[Part]:
     every = np.concatenate([part.outline for part in parts])
     low, high = every.min(axis=0), every.max(axis=0)
     scale, centre = np.float32(1 / (high - low).max()), (low + high) / 2
+    radius = _ROUNDING.get(item.kind, _CLOTH_ROUNDING)
+
+    def corners(shape: Points) -> Points:
+        """Rounded as far as the part's own size allows: a button is not to shrink to a dot."""
+        extent = float((shape.max(axis=0) - shape.min(axis=0)).min())
+        return rounded(shape, max(min(radius, extent / 8), 0.001))
+
     return [
         replace(
             part,
-            outline=(part.outline - centre) * scale,
-            origin=tuple(((np.float32(part.origin) - centre) * scale).tolist()),
+            outline=corners((part.outline - centre) * scale),
+            origin=tuple(((floats(part.origin) - centre) * scale).tolist()),
             seams=tuple((seam - centre) * scale for seam in part.seams),
         )
         for part in parts

@@ -10,12 +10,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 Points = NDArray[np.float32]
 """``(N, 2)`` float32 points (x, y)."""
+Vector = Sequence[float] | NDArray[Any]
+"""One point (x, y)."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +47,17 @@ class Part:
     graphic: bool = False
 
 
-def points(*pairs: Sequence[float]) -> Points:
+def floats(values: Any) -> NDArray[np.float32]:
+    """The numbers as a float32 array: pictures stay float32 only if every operand is."""
+    return np.asarray(values, np.float32)
+
+
+def points(*pairs: Vector) -> Points:
     """An ``(N, 2)`` float32 array of the given (x, y) pairs."""
     return np.asarray(pairs, np.float32).reshape(-1, 2)
 
 
-def bend(start: Sequence[float], end: Sequence[float], bulge: float, steps: int = 14) -> Points:
+def bend(start: Vector, end: Vector, bulge: float, steps: int = 14) -> Points:
     """A quadratic curve from ``start`` to ``end``.
 
     Args:
@@ -79,29 +88,27 @@ def outline(*corners: tuple[float, float, float]) -> Points:
 
 def mirrored(*half: tuple[float, float, float]) -> Points:
     """A symmetric outline from its right half, listed from the top centre to the bottom centre."""
-    right = [
-        bend(corner[:2], half[i + 1][:2], corner[2]) for i, corner in enumerate(half[:-1])
-    ]
+    right = [bend(corner[:2], half[i + 1][:2], corner[2]) for i, corner in enumerate(half[:-1])]
     side = np.concatenate([*right, points(half[-1][:2])])
-    return np.concatenate([side, side[::-1] * np.float32([-1, 1])])
+    return np.concatenate([side, side[::-1] * floats([-1, 1])])
 
 
 def flip(shape: Points) -> Points:
     """The outline mirrored left to right."""
-    return (shape * np.float32([-1, 1]))[::-1].copy()
+    return (shape * floats([-1, 1]))[::-1].copy()
 
 
 def ellipse(x: float, y: float, width: float, height: float, turn: float = 0.0) -> Points:
     """An ellipse with the given full width and height, turned by ``turn`` radians."""
     t = np.linspace(0, 2 * math.pi, 28, endpoint=False, dtype=np.float32)
     ring = np.stack([np.cos(t) * width / 2, np.sin(t) * height / 2], axis=1)
-    return place(ring, turn, (x, y))
+    return place(floats(ring), turn, (x, y))
 
 
-def place(shape: Points, turn: float, at: Sequence[float]) -> Points:
+def place(shape: Points, turn: float, at: Vector) -> Points:
     """The shape turned by ``turn`` radians about (0, 0) and then moved to ``at``."""
     cos, sin = math.cos(turn), math.sin(turn)
-    rotation = np.float32([[cos, sin], [-sin, cos]])
+    rotation = floats([[cos, sin], [-sin, cos]])
     return (shape @ rotation + np.asarray(at, np.float32)).astype(np.float32)
 
 
@@ -113,6 +120,26 @@ def ribbon(line: Points, width: float) -> Points:
     return np.concatenate([line + side, (line - side)[::-1]]).astype(np.float32)
 
 
-def line(start: Sequence[float], end: Sequence[float], bulge: float = 0.0) -> Points:
+def line(start: Vector, end: Vector, bulge: float = 0.0) -> Points:
     """A (bent) open line, its end included."""
     return np.concatenate([bend(start, end, bulge), points(end)])
+
+
+def rounded(shape: Points, radius: float) -> Points:
+    """The closed outline with its corners rounded by about ``radius``.
+
+    The outline is resampled at even steps and blurred along its length; blurring the corner points
+    themselves would round by an amount that depends on how densely each edge was drawn.
+    """
+    closed = np.concatenate([shape, shape[:1]])
+    steps = np.linalg.norm(np.diff(closed, axis=0), axis=1)
+    at = np.concatenate([[0.0], np.cumsum(steps)])
+    count = int(np.clip(at[-1] / (radius / 2.5), 16, 600))
+    even = np.linspace(0, at[-1], count, endpoint=False)
+    sampled = np.stack([np.interp(even, at, closed[:, axis]) for axis in (0, 1)], axis=1)
+    weights = np.exp(-0.5 * (np.arange(-4, 5) / 1.6) ** 2)
+    around = np.stack([np.roll(sampled, lag, axis=0) for lag in range(-4, 5)])
+    blurred = np.tensordot(weights / weights.sum(), around, axes=1)
+    # Neighbours closer than a pixel would each draw an anti-aliased edge, and the sum is jagged.
+    sparse: Any = cv2.approxPolyDP(blurred.astype(np.float32), 0.0008, True)
+    return sparse.reshape(-1, 2)  # type: ignore[no-any-return]

@@ -8,11 +8,27 @@ from typing import Any
 import cv2
 import numpy as np
 
+from examples.drawing.geometry import floats
 from examples.drawing.items import Item
 
 GRAPHIC_PX = 256
 _FACES = (cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_TRIPLEX, cv2.FONT_HERSHEY_SCRIPT_COMPLEX)
-_SYLLABLES = ("LO", "KA", "RE", "MIN", "TO", "VA", "NOR", "SU", "BEL", "ZE", "HAR", "DO", "PI", "EST")
+_SYLLABLES = (
+    "LO",
+    "KA",
+    "RE",
+    "MIN",
+    "TO",
+    "VA",
+    "NOR",
+    "SU",
+    "BEL",
+    "ZE",
+    "HAR",
+    "DO",
+    "PI",
+    "EST",
+)
 Ink = tuple[float, float, float, float]
 
 
@@ -57,7 +73,9 @@ def _picture(canvas: Any, rng: np.random.Generator, inks: list[Ink]) -> None:
     if rng.random() < 0.5:
         wide, high = int(rng.integers(55, 85)), int(rng.integers(60, 90))
         for side in (-1, 1):
-            ear = np.array([[128 + side * wide, 120], [128 + side * wide, 20], [128 + side * 15, 70]])
+            ear = np.array(
+                [[128 + side * wide, 120], [128 + side * wide, 20], [128 + side * 15, 70]]
+            )
             cv2.fillPoly(canvas, [ear.astype(np.int32)], inks[0], cv2.LINE_AA)
         cv2.ellipse(canvas, (128, 130), (wide, high), 0, 0, 360, inks[0], -1, cv2.LINE_AA)
         for side in (-1, 1):
@@ -106,7 +124,7 @@ def graphic_of(item: Item) -> Any:
     drawn = np.zeros((GRAPHIC_PX, GRAPHIC_PX, 4), np.uint8)
     palette = item.palette()
     contrast = sorted(
-        (*palette[1:], np.float32([0.95] * 3), np.float32([0.06] * 3)),
+        (*palette[1:], floats([0.95] * 3), floats([0.06] * 3)),
         key=lambda colour: -float(np.linalg.norm(colour - palette[0])),
     )
     bright = [255 * colour for colour in contrast[:3]]

@@ -122,7 +122,7 @@ def _pick(rng: np.random.Generator, weights: dict[str, float]) -> str:
     return str(names[int(rng.choice(len(names), p=chances / chances.sum()))])
 
 
-def _colour(rng: np.random.Generator) -> tuple[str, tuple[float, float, float]]:
+def cloth_colour(rng: np.random.Generator) -> tuple[str, tuple[float, float, float]]:
     """A garment colour with its name; wardrobes are mostly dark, white, grey and blue."""
     if rng.random() < 0.42:
         name = _pick(rng, {"black": 3, "white": 2.4, "grey": 2, "beige": 1.2, "brown": 0.9})
@@ -140,17 +140,17 @@ def _colour(rng: np.random.Generator) -> tuple[str, tuple[float, float, float]]:
         return name, (channels[0], channels[1], channels[2])
     name = _pick(rng, {**dict.fromkeys(_HUES, 1.0), "blue": 2.6, "red": 1.5, "pink": 1.4})
     hue = (_HUES[name] + float(rng.uniform(-0.03, 0.03))) % 1.0
-    saturation, value = float(rng.uniform(0.3, 0.9)), float(rng.uniform(0.25, 0.95))
+    saturation, value = float(rng.beta(2.2, 1.8) * 0.75 + 0.15), float(rng.uniform(0.2, 0.92))
     return name, colorsys.hsv_to_rgb(hue, saturation, value)
 
 
-def _distant_colour(
+def distant_colour(
     rng: np.random.Generator, others: list[tuple[float, float, float]]
 ) -> tuple[float, float, float]:
     """A colour that can be told from the others: at least 0.22 away from the nearest."""
     best, best_distance = (0.0, 0.0, 0.0), -1.0
     for _ in range(12):
-        _, colour = _colour(rng)
+        _, colour = cloth_colour(rng)
         distance = min(float(np.linalg.norm(np.subtract(colour, other))) for other in others)
         if distance > best_distance:
             best, best_distance = colour, distance
@@ -173,10 +173,10 @@ def draw_item(seed: int) -> Item:
     rng = np.random.default_rng([seed, 0])
     kind = _pick(rng, KINDS)
     print_name = _pick(rng, _PRINTS_OF.get(kind, _CLOTH))
-    colour_name, ground = _colour(rng)
+    colour_name, ground = cloth_colour(rng)
     colours = [ground]
     while len(colours) < 4:
-        colours.append(_distant_colour(rng, colours))
+        colours.append(distant_colour(rng, colours))
     cut = {name: float(rng.random()) for name in _CUTS}
     graphic = "none"
     if kind in ("t-shirt", "long sleeve", "hoodie", "undershirt", "body", "polo", "dress"):

@@ -25,9 +25,7 @@ def smooth_noise(
         cells_x: number of bumps across it.
     """
     grid = rng.uniform(-1, 1, (max(int(cells_y), 1) + 3, max(int(cells_x), 1) + 3))
-    field: Any = cv2.resize(
-        grid.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC
-    )
+    field: Any = cv2.resize(grid.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
     return field  # type: ignore[no-any-return]
 
 
@@ -70,9 +68,7 @@ def creases(rng: np.random.Generator, size: int, cells: float, stretch: float) -
     for octave, weight in ((1.0, 1.0), (2.1, 0.45), (4.3, 0.18)):
         ridge = 1 - np.abs(smooth_noise(rng, size, size, cells * octave / stretch, cells * octave))
         height += np.float32(weight) * ridge
-    warped: Any = cv2.remap(
-        height, warp_x, warp_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
-    )
+    warped: Any = cv2.remap(height, warp_x, warp_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     return warped  # type: ignore[no-any-return]
 
 

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from examples.drawing.geometry import floats
 from examples.drawing.noise import fractal_noise, smooth_noise
 
 TILE_PX = 640
@@ -34,7 +35,7 @@ def _mixed(weight: NDArray[Any], low: NDArray[Any], high: NDArray[Any]) -> Tile:
     return blended
 
 
-def _solid(rng: np.random.Generator, colours: list[Colour]) -> Tile:
+def _solid(_rng: np.random.Generator, colours: list[Colour]) -> Tile:
     return _filled(colours[0])
 
 
@@ -114,7 +115,7 @@ def _scatter(
 def _floral(rng: np.random.Generator, colours: list[Colour]) -> Tile:
     spacing = float(rng.uniform(34, 120))
     petals = int(rng.integers(4, 8))
-    leaf = tuple(map(float, colours[2] * 0.4 + np.float32([0.1, 0.3, 0.12])))
+    leaf = tuple(map(float, colours[2] * 0.4 + floats([0.1, 0.3, 0.12])))
     heart = tuple(map(float, colours[3]))
 
     def flower(canvas: Any, centre: tuple[int, int], turn: float, colour: Any) -> None:
@@ -135,9 +136,7 @@ def _floral(rng: np.random.Generator, colours: list[Colour]) -> Tile:
             )
             axes = (int(size * 0.55) + 1, int(size * 0.34) + 1)
             shade = tuple(c * (0.85 + 0.15 * (petal % 2)) for c in colour)
-            cv2.ellipse(
-                canvas, at, axes, float(np.degrees(angle)), 0, 360, shade, -1, cv2.LINE_AA
-            )
+            cv2.ellipse(canvas, at, axes, float(np.degrees(angle)), 0, 360, shade, -1, cv2.LINE_AA)
         cv2.circle(canvas, centre, int(size * 0.25) + 1, heart, -1, cv2.LINE_AA)
 
     return _scatter(rng, colours, spacing, flower)
@@ -199,7 +198,9 @@ def _blocks(rng: np.random.Generator, colours: list[Colour]) -> Tile:
     level = _ROWS + slant * (_COLUMNS - TILE_PX / 2)
     tile = _mixed(np.clip(level - edge, 0, 1), colours[0], colours[1])
     band = float(rng.uniform(0, 0.14)) * TILE_PX
-    return _mixed(np.clip(level - edge, 0, 1) * np.clip(edge + band - level, 0, 1), tile, colours[2])
+    return _mixed(
+        np.clip(level - edge, 0, 1) * np.clip(edge + band - level, 0, 1), tile, colours[2]
+    )
 
 
 def _chevrons(rng: np.random.Generator, colours: list[Colour]) -> Tile:
@@ -208,12 +209,12 @@ def _chevrons(rng: np.random.Generator, colours: list[Colour]) -> Tile:
     return _bands(rng, colours, _ROWS + zigzag)
 
 
-def _denim(rng: np.random.Generator, colours: list[Colour]) -> Tile:
-    indigo = np.float32(rng.choice([[0.2, 0.27, 0.42], [0.36, 0.47, 0.62], [0.13, 0.16, 0.24]]))
+def _denim(rng: np.random.Generator, _colours: list[Colour]) -> Tile:
+    indigo = floats(rng.choice([[0.2, 0.27, 0.42], [0.36, 0.47, 0.62], [0.13, 0.16, 0.24]]))
     twill = ((_ROWS + _COLUMNS) % 5 < 2).astype(np.float32) * 0.14
     slub = smooth_noise(rng, TILE_PX, TILE_PX, 30, 300) * 0.08
     worn = np.clip(fractal_noise(rng, TILE_PX, TILE_PX, 3, 3), 0, 1) * 0.3
-    return _mixed(np.clip(twill + slub + worn, 0, 1), indigo, np.float32([0.78, 0.83, 0.88]))
+    return _mixed(np.clip(twill + slub + worn, 0, 1), indigo, floats([0.78, 0.83, 0.88]))
 
 
 def _knit(rng: np.random.Generator, colours: list[Colour]) -> Tile:
@@ -260,4 +261,4 @@ def print_tile(name: str, rng: np.random.Generator, colours: list[Colour]) -> Ti
         KeyError: for a name that is not in `PRINTS`.
     """
     tile = PRINTS[name](rng, colours) * weave(rng)[..., None]
-    return np.clip(tile, 0, 1).astype(np.float32)
+    return floats(np.clip(tile, 0, 1))

@@ -13,6 +13,7 @@ from examples.drawing.backgrounds import background
 from examples.drawing.camera import photographed, room_light
 from examples.drawing.cloth import CANVAS_UNITS, Layers, render
 from examples.drawing.garments import loose_pose
+from examples.drawing.geometry import floats
 from examples.drawing.items import Item
 from examples.drawing.noise import creases, lit, smooth_noise
 
@@ -74,14 +75,29 @@ def _hanger(size: int, rng: np.random.Generator, neck_y: float) -> tuple[Any, An
     centre = size / 2
     thick = max(2, int(unit * rng.uniform(0.008, 0.028)))
     top = neck_y - unit * 0.01
-    arms = np.float64([[centre - unit * 0.19, top + unit * 0.08], [centre, top], [centre + unit * 0.19, top + unit * 0.08]])
+    arms = np.array(
+        [
+            [centre - unit * 0.19, top + unit * 0.08],
+            [centre, top],
+            [centre + unit * 0.19, top + unit * 0.08],
+        ]
+    )
     cv2.polylines(cover, [arms.astype(np.int32)], False, 255, thick, cv2.LINE_AA)
     hook = (int(centre), int(top - unit * 0.055))
     radius = int(unit * 0.035)
-    cv2.ellipse(cover, hook, (radius, radius), 0, -200, 80, 255, max(2, int(unit * 0.01)), cv2.LINE_AA)
-    cv2.line(cover, (int(centre), int(top)), (hook[0], hook[1] + radius), 255, max(2, int(unit * 0.01)), cv2.LINE_AA)
+    cv2.ellipse(
+        cover, hook, (radius, radius), 0, -200, 80, 255, max(2, int(unit * 0.01)), cv2.LINE_AA
+    )
+    cv2.line(
+        cover,
+        (int(centre), int(top)),
+        (hook[0], hook[1] + radius),
+        255,
+        max(2, int(unit * 0.01)),
+        cv2.LINE_AA,
+    )
     colours = ([0.1, 0.1, 0.1], [0.85, 0.85, 0.83], [0.6, 0.42, 0.25], [0.2, 0.35, 0.6])
-    return np.float32(colours[int(rng.integers(0, 4))]), cover.astype(np.float32) / 255
+    return floats(colours[int(rng.integers(0, 4))]), cover.astype(np.float32) / 255
 
 
 def snapshot(
@@ -118,7 +134,7 @@ def snapshot(
         scene = scene * (1 - cover) + colour * cover
     light_from = float(rng.uniform(0, 6.283))
     reach = float(rng.uniform(0.004, 0.02)) * height_px
-    offset = np.float64([[1, 0, reach * math.cos(light_from)], [0, 1, reach * math.sin(light_from)]])
+    offset = np.array([[1, 0, reach * math.cos(light_from)], [0, 1, reach * math.sin(light_from)]])
     cast: Any = cv2.warpAffine(alpha, offset, px)
     cast = cv2.GaussianBlur(cast, (0, 0), reach * float(rng.uniform(0.5, 1.2)) + 1)
     contact: Any = cv2.GaussianBlur(alpha, (0, 0), height_px * 0.004)
@@ -130,4 +146,3 @@ def snapshot(
     scene *= room_light(rng, height_px, width_px)[..., None]
     mask = np.where(alpha >= 0.5, 255, 0).astype(np.uint8)
     return photographed(scene.astype(np.float32), rng), mask
-
