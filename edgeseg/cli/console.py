@@ -81,6 +81,8 @@ def run_cli(build_app: Callable[[], typer.Typer], arguments: list[str] | None = 
     try:
         code = build_app()(args=arguments, prog_name="edgeseg", standalone_mode=False)
         sys.stdout.flush()
+        if code == EXIT_INTERRUPTED:  # typer turns Ctrl-C into this code, silently
+            print_error("interrupted")
         return code if isinstance(code, int) else 0
     except BaseException as error:  # noqa: BLE001 (the boundary: every failure becomes one line)
         if settings.debug and not isinstance(error, (SystemExit, _ClickException)):

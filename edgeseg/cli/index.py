@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from edgeseg.cli import console
+from edgeseg.cli.montages import note_source
 from edgeseg.cli.options import BundleOption, JsonOption, ThreadsOption
 
 _BUILD_HELP = """Build a catalogue: embed each item's picture and index the embeddings.
@@ -64,6 +65,8 @@ def build(
 ) -> None:
     """Build a catalogue; see ``_BUILD_HELP``."""
     console.settings.quiet = as_json
+    if output.exists() and items.exists() and output.samefile(items):
+        raise typer.BadParameter(f"-o {output} is the list of items itself")
     from edgeseg.embedder import Embedder
     from edgeseg.indexing import build_catalogue
     from edgeseg.items import read_items
@@ -81,6 +84,7 @@ def build(
         )
         raise typer.Exit(console.EXIT_FAILURE)
     catalogue.save(output)
+    note_source(output, items)
     document: dict[str, Any] = {
         "catalogue": str(output),
         "items": len(catalogue),

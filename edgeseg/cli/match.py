@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgeseg.cli import console
-from edgeseg.cli.montages import write_montage
+from edgeseg.cli.montages import item_pictures, write_montage
 from edgeseg.cli.options import BundleOption, JsonOption, ThreadsOption
 
 if TYPE_CHECKING:
@@ -50,6 +50,15 @@ def match(
             metavar="PNG", help="Also draw each photo, its cutout and its matches into one picture."
         ),
     ] = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(
+            "--pictures",
+            metavar="ITEMS",
+            help="The ITEMS.csv or folder that the catalogue was built from, where it has moved; "
+            "for --montage.",
+        ),
+    ] = None,
     bundle: BundleOption = None,
     threads: ThreadsOption = 1,
     as_json: JsonOption = False,
@@ -85,7 +94,7 @@ def match(
     if as_json:
         console.print_json({"photos": entries, "failed": len(failures)})
     if montage is not None and results:
-        write_montage(montage, results, matcher.catalogue)
+        write_montage(montage, results, item_pictures(catalogue, pictures))
         console.print_note(f"drew {montage}")
     for failure in failures:
         console.print_error(failure)

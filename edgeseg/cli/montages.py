@@ -1,35 +1,95 @@
-"""The picture of a match: query, cutout and the items found, one row a photo."""
+"""The picture of a match: query, cutout and the items found, one row a photo.
+
+A catalogue carries embeddings and no pictures, since a handheld has no room for them. So that
+``match --montage`` can still show the items where the pictures are at hand, ``index build`` notes
+in a small file beside the catalogue where it took them from. Nothing else reads that file, and it
+need not travel with the catalogue.
+"""
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgeseg.cli import console
 from edgeseg.errors import EdgesegError
 
 if TYPE_CHECKING:
-    from edgeseg.catalogue import Catalogue
     from edgeseg.imaging import Photo
     from edgeseg.matcher import MatchResult
 
+_NOTE_SUFFIX = ".pictures.json"
+_MAX_NOTE_BYTES = 64 * 1024
 _TILE_PX = 192
 _CARD_LINE_PX = 18
 _CARD_LINE_CHARS = 24
 
 
+def _note_path(catalogue: Path) -> Path:
+    return catalogue.with_name(catalogue.name + _NOTE_SUFFIX)
+
+
+def note_source(catalogue: Path, items: Path) -> None:
+    """Write down, beside a catalogue, which CSV or folder its pictures came from."""
+    from edgeseg.files import write_atomic
+
+    place = os.path.relpath(items.resolve(), catalogue.resolve().parent)
+    write_atomic(_note_path(catalogue), json.dumps({"items": place}).encode() + b"\n")
+
+
+def _noted_source(catalogue: Path) -> Path | None:
+    """What ``note_source`` wrote, if it is there and still leads somewhere."""
+    from edgeseg.files import read_bounded
+
+    note = _note_path(catalogue)
+    if not note.is_file():
+        return None
+    try:
+        document = json.loads(read_bounded(note, _MAX_NOTE_BYTES, "note"))
+        place = catalogue.resolve().parent / str(document["items"])
+    except (EdgesegError, ValueError, KeyError, TypeError):
+        return None  # an aid for pictures only: without it, the montage has cards
+    return place if place.exists() else None
+
+
+def item_pictures(catalogue: Path, source: Path | None) -> dict[str, Path]:
+    """Where each SKU's picture is.
+
+    Args:
+        catalogue: the catalogue's path.
+        source: the CSV or folder that the user named; None takes the one noted at the build.
+
+    Returns:
+        Paths by SKU; empty when nothing is known.
+
+    Raises:
+        EdgesegError: `source` was named and cannot be read.
+    """
+    from edgeseg.items import read_items
+
+    place = source or _noted_source(catalogue)
+    if place is None:
+        return {}
+    try:
+        return {item.sku: picture for item, picture in read_items(place, allow_missing=True)}
+    except EdgesegError:
+        if source is not None:
+            raise
+        return {}  # moved or changed since the build, and nobody asked for it by name
+
+
 def write_montage(
-    path: Path, results: Sequence[tuple[Path, MatchResult]], catalogue: Catalogue
+    path: Path, results: Sequence[tuple[Path, MatchResult]], pictures: dict[str, Path]
 ) -> None:
     """Draw photos, cutouts and matches, one row a photo, into a PNG.
-
-    A catalogue remembers where its pictures were; an item whose picture is not at hand, as on a
-    handheld, is shown as a card with its SKU and attributes.
 
     Args:
         path: the PNG to write.
         results: photos with what they matched.
-        catalogue: the one they were matched against.
+        pictures: where the items' pictures are; an item that has none is shown as a card.
 
     Raises:
         EdgesegError: the PNG cannot be written.
@@ -44,13 +104,16 @@ def write_montage(
         cut = "matched whole" if result.segmentation is None else "cutout"
         tiles += [(read_photo(photo), photo.name), (result.query, cut)]
         for found in result.matches:
-            picture = _picture(catalogue.picture(found.sku))
+            caption = f"{found.rank}. {found.sku} {found.distance:.3f}"
+            picture = _picture(pictures.get(found.sku))
             if picture is None:
                 lines = [found.sku, *(f"{name}: {text}" for name, text in found.attributes.items())]
                 picture = _card(lines)
-            tiles.append((picture, f"{found.rank}. {found.distance:.3f} {found.sku}"))
+            tiles.append((picture, caption))
         tiles += [(_card([]), "")] * (width - len(result.matches))
     write_atomic(path, encode_png(montage(tiles, columns=width + 2, tile_px=_TILE_PX)))
+    if not pictures:
+        console.print_note("the items' pictures are not at hand: name them with --pictures ITEMS")
 
 
 def _picture(path: Path | None) -> Photo | None:
