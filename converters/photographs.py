@@ -1,0 +1,100 @@
+"""Folders of photographs, labelled or not, read for calibration and for the parity gate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeseg.errors import DatasetError
+from edgeseg.imaging import read_mask, read_photo
+from edgeseg.preprocessing import Preprocessing
+from edgeseg.training.dataset import list_pairs
+
+_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """One photograph in memory.
+
+    Attributes:
+        name: for messages.
+        image: ``(H, W, 3)`` uint8 RGB.
+        mask: ``(H, W)`` bool, or None where there is no label.
+    """
+
+    name: str
+    image: NDArray[np.uint8]
+    mask: NDArray[np.bool_] | None = None
+
+
+def read_photographs(
+    folders: Sequence[Path], split: Literal["train", "val"], limit: int, seed: int
+) -> list[Photograph]:
+    """Up to ``limit`` photographs, an even share from each folder, chosen by ``seed``.
+
+    A folder holds ``split.csv`` (only the rows of ``split`` are read, where there are any), or
+    ``images/`` and ``masks/``, or just pictures, at any depth.
+
+    Raises:
+        DatasetError: a folder does not exist or holds no picture.
+        PhotoError: a picture cannot be read.
+    """
+    rng = np.random.default_rng(seed)
+    listed = [list_photographs(Path(folder), split) for folder in folders]
+    chosen: list[tuple[Path, Path | None]] = []
+    for index, paths in enumerate(listed):
+        share = (limit - len(chosen)) // (len(listed) - index)
+        order = rng.permutation(len(paths))[:share]
+        chosen += [paths[i] for i in sorted(order)]
+    return [_read(image, mask) for image, mask in chosen]
+
+
+def list_photographs(
+    folder: Path, split: Literal["train", "val"]
+) -> list[tuple[Path, Path | None]]:
+    """The photographs of one folder and their masks, see :func:`read_photographs`.
+
+    Raises:
+        DatasetError: the folder does not exist or holds no picture.
+    """
+    if not folder.is_dir():
+        raise DatasetError(f"{folder}: is no folder")
+    if (folder / "split.csv").is_file():
+        pairs = list_pairs(folder)
+        return [(p.image, p.mask) for p in pairs if p.split == split] or [
+            (p.image, p.mask) for p in pairs
+        ]
+    if (folder / "images").is_dir() and (folder / "masks").is_dir():
+        return [(p.image, p.mask) for p in list_pairs(folder)]
+    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES and p.is_file())
+    if not found:
+        raise DatasetError(f"{folder}: holds no picture")
+    return [(path, None) for path in found]
+
+
+def resized_mask(mask: NDArray[np.bool_], preprocessing: Preprocessing) -> NDArray[np.bool_]:
+    """A label in the network's own frame: ``(S, S)`` bool.
+
+    The inverted mask goes through the photo's own resize, so that both share one geometry and the
+    white of a padded border counts as background.
+    """
+    background = np.where(mask, 0, 255).astype(np.uint8)
+    resized = preprocessing.resized(np.repeat(background[..., None], 3, axis=2))
+    return np.asarray(resized[..., 0] < 128)
+
+
+def _read(image_path: Path, mask_path: Path | None) -> Photograph:
+    image = read_photo(image_path)
+    mask = None if mask_path is None else read_mask(mask_path)
+    if mask is not None and mask.shape != image.shape[:2]:
+        raise DatasetError(
+            f"{mask_path}: mask is {mask.shape[1]}x{mask.shape[0]}, "
+            f"its photograph {image.shape[1]}x{image.shape[0]}"
+        )
+    return Photograph(str(image_path), image, mask)
