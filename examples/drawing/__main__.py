@@ -69,6 +69,11 @@ def write_folder(
             rows.append(row)
             if len(rows) % 50 == 0 or len(rows) == snapshots:
                 print(f"drawn {len(rows)} of {snapshots}", file=sys.stderr, flush=True)
+    write_split(out, rows)
+
+
+def write_split(out: Path, rows: Sequence[dict[str, str]]) -> None:
+    """Writes the folder's split.csv from the rows of `write_snapshot`."""
     with (out / "split.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, _COLUMNS)
         writer.writeheader()

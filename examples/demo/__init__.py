@@ -1,0 +1,1 @@
+"""The whole journey on drawn garments: draw, convert, index, match, measure, and look at it."""

@@ -1,0 +1,181 @@
+"""Draw, convert, index, match, measure: ``python -m examples.demo --out build/demo``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from edgeseg.errors import EdgesegError
+from edgeseg.presets import default_bundle_path
+from examples.demo.matching import loaded_frameworks, match_all
+from examples.demo.page import Figures, write_page
+from examples.demo.shop import draw_shop
+
+_COMMAND = (sys.executable, "-c", "import sys; from edgeseg.cli import main; sys.exit(main())")
+
+
+class StepFailedError(Exception):
+    """A command of the demo failed; it has told why on stderr."""
+
+
+class Clock:
+    """Says what goes on, with the time since the start, and keeps each step's seconds."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+        self.elapsed_s: dict[str, float] = {}
+
+    def tell(self, line: str) -> None:
+        """Prints one progress line."""
+        print(f"[{time.perf_counter() - self._start:5.1f} s] {line}", flush=True)
+
+    @contextmanager
+    def step(self, name: str, line: str) -> Iterator[None]:
+        """Announces a step and notes how long it took."""
+        self.tell(line)
+        start = time.perf_counter()
+        yield
+        self.elapsed_s[name] = time.perf_counter() - start
+
+
+def edgeseg(*arguments: str | Path) -> Any:
+    """Runs an edgeseg command with ``--json`` and returns what it printed.
+
+    Raises:
+        StepFailedError: if it failed.
+    """
+    environment = {"OMP_NUM_THREADS": "2", "TF_CPP_MIN_LOG_LEVEL": "3", **os.environ}
+    done = subprocess.run(
+        [*_COMMAND, *map(str, arguments), "--json"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise StepFailedError(f"edgeseg {arguments[0]} ended with exit code {done.returncode}")
+    return json.loads(done.stdout)
+
+
+def run_demo(
+    out: Path,
+    items: int = 500,
+    snapshots: int = 60,
+    calibration: int = 48,
+    jobs: int = 2,
+    checkpoints: Path | None = None,
+) -> Path:
+    """Runs the demo and returns the page's path.
+
+    Args:
+        out: folder to write into; files of an earlier run are replaced.
+        items: size of the drawn catalogue.
+        snapshots: photos to match.
+        calibration: photos that set the int8 ranges.
+        jobs: processes that draw.
+        checkpoints: folder of ``segmenter.safetensors`` and ``embedder.safetensors``; None takes
+            those that edgeseg carries.
+
+    Raises:
+        StepFailedError: if a command failed.
+        EdgesegError: if a file cannot be used.
+    """
+    clock = Clock()
+    trained = checkpoints or default_bundle_path().parent
+    bundle, catalogue = out / "demo.bundle", out / "demo.catalogue"
+    with clock.step("draw", f"drawing {items} garments and {snapshots} snapshots of some of them"):
+        shop = draw_shop(out, items, snapshots, calibration, jobs, clock.tell)
+    with clock.step("convert", "converting the shipped checkpoints to an int8 bundle"):
+        conversion = edgeseg(
+            *("convert", trained / "segmenter.safetensors"),
+            *("--embedder", trained / "embedder.safetensors"),
+            *("--recipe", "static_wi8_ai8", "--representative", shop.calibration),
+            *("--parity", shop.calibration, "-o", bundle),
+        )
+    with clock.step("index", "building the catalogue"):
+        edgeseg("index", "build", shop.items_csv, "--bundle", bundle, "-o", catalogue)
+    with clock.step("match", "matching every snapshot, with its background and without"):
+        matched, stages_ms = match_all(shop.queries_csv, catalogue, bundle)
+    clock.tell(f"  frameworks loaded in the matching process: {loaded_frameworks() or 'none'}")
+    with clock.step("measure", "measuring masks and matches"):
+        labelled = ("--images", shop.photos, "--masks", shop.masks, "--bundle", bundle)
+        segmentation = edgeseg("eval", "segmentation", *labelled)
+        asked = ("--queries", shop.queries_csv, "--catalogue", catalogue, "--bundle", bundle)
+        recall = {
+            background: edgeseg("eval", "retrieval", *asked, "--background", background)
+            for background in ("model", "none", "mask")
+        }
+    with clock.step("bench", "timing the bundle"):
+        photo = shop.photos / sorted(path.name for path in shop.photos.iterdir())[0]
+        inputs = ("--catalogue", catalogue, "--photo", photo)
+        bench = edgeseg("bench", bundle, *inputs, "--samples", "60", "--cold-samples", "3")
+    sizes = {
+        "segmenter checkpoint": (trained / "segmenter.safetensors").stat().st_size,
+        "embedder checkpoint": (trained / "embedder.safetensors").stat().st_size,
+        "bundle": bundle.stat().st_size,
+        f"catalogue of {items} items": catalogue.stat().st_size,
+    }
+    figures = Figures(recall, segmentation, stages_ms, bench, conversion, sizes, clock.elapsed_s)
+    page = out / "index.html"
+    write_page(page, matched, out / "catalogue", figures)
+    _summarize(clock, figures, page)
+    return page
+
+
+def _summarize(clock: Clock, figures: Figures, page: Path) -> None:
+    clock.tell("done")
+    print("\n               recall@1  recall@5  recall@10")
+    for background, name in (
+        ("none", "background in"),
+        ("model", "cut out"),
+        ("mask", "true cutout"),
+    ):
+        row = figures.recall[background]
+        cells = (row[f"recall_at_{k}"] for k in (1, 5, 10))
+        print(f"{name:<15}" + "".join(f"{cell:<10.3f}" for cell in cells).rstrip())
+    print(
+        f"IoU {figures.segmentation['iou_mean']:.3f}, "
+        f"worst tenth {figures.segmentation['iou_p10']:.3f}"
+    )
+    print(f"{sum(figures.stages_ms.values()):.0f} ms from photo to matches (median, one thread)")
+    print(f"\n{page.resolve()}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m examples.demo", description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("build/demo"), help="folder to write")
+    parser.add_argument("--items", type=int, default=500, help="garments in the catalogue (500)")
+    parser.add_argument("--snapshots", type=int, default=60, help="photos to match (60)")
+    parser.add_argument("--calibration", type=int, default=48, help="photos to calibrate on (48)")
+    parser.add_argument("--jobs", type=int, default=2, help="processes that draw (2)")
+    parser.add_argument("--checkpoints", type=Path, help="folder of other checkpoints to convert")
+    given = parser.parse_args(arguments)
+    if min(given.items, given.snapshots, given.calibration, given.jobs) < 1:
+        parser.error("all numbers are 1 or more")
+    if given.snapshots > given.items:
+        parser.error("there are at most as many snapshots as items")
+    try:
+        run_demo(
+            given.out,
+            given.items,
+            given.snapshots,
+            given.calibration,
+            given.jobs,
+            given.checkpoints,
+        )
+    except (EdgesegError, StepFailedError, OSError) as error:
+        print(f"demo: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
