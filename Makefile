@@ -58,9 +58,13 @@ clean:
 
 # --- set-up: a stamp file for each installation, so that the second run does nothing ------------
 
+define CHECK_MACHINE
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 13) else "edgeseg needs Python 3.10 to 3.13 and $(PYTHON) is %d.%d; try: make $(MAKECMDGOALS) PYTHON=python3.12" % v)'
+	@command -v c++ >/dev/null || command -v g++ >/dev/null || { echo "hnswlib is compiled on installation, and there is no C++ compiler; on Debian or Ubuntu: apt-get install g++ python3-dev" >&2; exit 1; }
+endef
+
 $(VENV)/.created:
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 10) <= v <= (3, 13) else "edgeseg needs Python 3.10 to 3.13 and $(PYTHON) is %d.%d; try: make PYTHON=python3.12 $(MAKECMDGOALS)" % v)'
-	@command -v c++ >/dev/null || command -v g++ >/dev/null || { echo "hnswlib is compiled on installation and there is no C++ compiler; on Debian or Ubuntu: apt-get install g++ python3-dev" >&2; exit 1; }
+	$(CHECK_MACHINE)
 	$(PYTHON) -m venv $(VENV)
 	touch $@
 
@@ -72,7 +76,8 @@ $(VENV)/.dev-installed: $(VENV)/.created pyproject.toml constraints.txt
 	$(BIN)/python $(PIP_INSTALL) --editable '.[dev]'
 	touch $@ $(VENV)/.convert-installed
 
-$(HANDHELD)/.created: $(VENV)/.created
+$(HANDHELD)/.created:
+	$(CHECK_MACHINE)
 	$(PYTHON) -m venv $(HANDHELD)
 	touch $@
 

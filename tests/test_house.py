@@ -108,7 +108,8 @@ def test_readme_commands_exist(repository: Path) -> None:
     """Every `edgeseg ...` line of the README names a command and options that there are."""
     readme = (repository / "README.md").read_text(encoding="utf-8")
     names = set(command_names())
-    lines = re.findall(r"^(?:\$ )?(?:.*\| )?edgeseg (.+)$", readme, re.MULTILINE)
+    blocks = "".join(re.findall(r"^```sh\n(.*?)^```", readme, re.MULTILINE | re.DOTALL))
+    lines = re.findall(r"^(?:.*\| )?edgeseg (.+)$", blocks, re.MULTILINE)
     assert len(lines) > 10
     for line in lines:
         words = line.partition("#")[0].split()
