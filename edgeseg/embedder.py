@@ -9,7 +9,7 @@ from edgeseg import imaging
 from edgeseg.errors import ModelContractError
 from edgeseg.imaging import Box, Photo
 from edgeseg.interpreter import Interpreter
-from edgeseg.postprocess import CROP_MARGIN, bounding_box
+from edgeseg.postprocess import CROP_MARGIN
 from edgeseg.presets import BundleSource, open_bundle
 
 # JPEG leaves white at 245..255; the palest garments still shade below it along their folds.
@@ -114,7 +114,7 @@ def studio_crop(picture: Photo, margin: float = CROP_MARGIN) -> Photo:
     labels, stats = imaging.connected_components(coloured)
     kept = stats[:, 4] >= max(2.0, _MIN_SPECK_RATIO * coloured.size)
     kept[0] = False
-    box = bounding_box(kept[labels])
+    box = imaging.bounding_box(kept[labels])
     if box is None:
         return picture
     scaled = Box(

@@ -14,7 +14,18 @@ from numpy.typing import NDArray
 
 from edgeseg import imaging
 from edgeseg.errors import NoGarmentError
-from edgeseg.imaging import Box, Photo
+from edgeseg.imaging import Box, Photo, bounding_box
+
+__all__ = [
+    "CROP_MARGIN",
+    "Segmentation",
+    "SegmenterOptions",
+    "bounding_box",
+    "clean_confidence",
+    "cutout_on_white",
+    "cutout_rgba",
+    "segmentation_from",
+]
 
 CROP_MARGIN = 0.04
 
@@ -117,27 +128,26 @@ def segmentation_from(
         height: The photo's height in pixels.
         options: What counts as a garment.
     """
-    confidence_mask: NDArray[np.float32] = imaging.resize_bilinear(confidence, width, height)
-    if options.clean:
-        cleaned = imaging.resize_bilinear(clean_confidence(confidence, options), width, height)
-    else:
-        cleaned = confidence_mask
-    category_mask = (cleaned >= options.threshold).view(np.uint8)
+    category_mask = _category_mask(
+        clean_confidence(confidence, options) if options.clean else confidence,
+        width,
+        height,
+        options.threshold,
+    )
     box = None
     if np.count_nonzero(category_mask) >= max(1.0, options.min_foreground_ratio * width * height):
         box = bounding_box(category_mask)
     else:
         category_mask = np.zeros_like(category_mask)
-    return Segmentation(confidence_mask, category_mask, box)
+    return Segmentation(imaging.resize_bilinear(confidence, width, height), category_mask, box)
 
 
-def bounding_box(mask: NDArray[np.uint8] | NDArray[np.bool_]) -> Box | None:
-    """Give the smallest box around what isn't 0 in `(H, W)`, None if all is."""
-    rows = np.flatnonzero(mask.any(axis=1))
-    if not rows.size:
-        return None
-    columns = np.flatnonzero(mask.any(axis=0))
-    return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+def _category_mask(
+    confidence: NDArray[np.float32], width: int, height: int, threshold: float
+) -> NDArray[np.uint8]:
+    # In a function of its own so that the full-size floats are gone before the next ones come: at
+    # 12 megapixels each such mask is 48 MB.
+    return (imaging.resize_bilinear(confidence, width, height) >= threshold).view(np.uint8)
 
 
 def cutout_on_white(photo: Photo, segmentation: Segmentation, margin: float = CROP_MARGIN) -> Photo:

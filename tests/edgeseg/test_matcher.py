@@ -121,7 +121,7 @@ def test_a_catalogue_of_another_embedder_is_refused(
     make_bundle: MakeBundle, catalogue: Catalogue
 ) -> None:
     other = make_bundle(embedder_changes={"preprocessing": Preprocessing(32, "stretch")})
-    with pytest.raises(ModelContractError, match="another embedder.*index build"):
+    with pytest.raises(ModelContractError, match=r"another embedder.*index build"):
         Matcher(catalogue, other)
 
 
@@ -131,7 +131,7 @@ def test_a_catalogue_of_another_dim_is_refused(tiny_bundle: Bundle) -> None:
     wide = Catalogue.from_embeddings(
         [Item(str(row), {}) for row in range(3)], vectors, tiny_bundle.embedder_digest
     )
-    with pytest.raises(ModelContractError, match="8-d.*4-d.*index build"):
+    with pytest.raises(ModelContractError, match=r"8-d.*4-d.*index build"):
         Matcher(wide, tiny_bundle)
 
 
@@ -157,7 +157,7 @@ import resource, sys
 from edgeseg import Catalogue, Matcher
 from edgeseg.formats.bundle import Bundle
 Matcher(Catalogue.open(sys.argv[1]), sys.argv[2]).match(sys.argv[3])
-heavy = [name for name in ("tensorflow", "keras", "tf_keras", "torch", "jax") if name in sys.modules]
+heavy = {"tensorflow", "keras", "tf_keras", "torch", "jax"} & set(sys.modules)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, *heavy)
 """
 

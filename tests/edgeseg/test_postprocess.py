@@ -128,7 +128,7 @@ def test_the_bounding_box_is_tight() -> None:
     mask = np.zeros((20, 30), np.uint8)
     assert bounding_box(mask) is None
     mask[4, 7] = mask[9, 22] = 1
-    assert bounding_box(mask) == Box(7, 4, 23, 10)
+    assert bounding_box(mask) == bounding_box(mask.astype(bool)) == Box(7, 4, 23, 10)
 
 
 def test_the_cutouts_agree_with_each_other_and_with_the_mask() -> None:
