@@ -23,11 +23,12 @@ from edgeseg.items import Item, check_item
 
 __all__ = ["Catalogue", "Item", "Match", "unit_vector"]
 
-# Up to here every item is compared and no graph is built. Measured at 128-d, k = 10, one thread of
-# a 2-core x86-64 (p50 of 300 queries, ms), exact against HNSW with m = 16 and ef_search = 64:
-# 1,000 items 0.023 / 0.038; 2,000 0.043 / 0.047; 3,000 0.059 / 0.053; 5,000 0.104 / 0.060;
-# 20,000 0.654 / 0.194. Exact search also never misses, so it has the tie.
-EXACT_SEARCH_MAX_ITEMS = 2_500
+# Up to here every item is compared and no graph is built. Measured through `Catalogue.search` at
+# 128-d, k = 10, one thread of a 2-core x86-64, p50 of 1,500 queries in ms, exact against HNSW with
+# m = 16 and ef_search = 64: 1,000 items 0.058 / 0.080; 2,000 0.073 / 0.089; 3,000 0.090 / 0.093;
+# 4,000 0.103 / 0.098; 5,000 0.120 / 0.103; 10,000 0.207 / 0.143. The lines cross near 3,400, and
+# exact search, which never misses, has the tie.
+EXACT_SEARCH_MAX_ITEMS = 3_500
 _SKU_COLUMN, _FIRST_ATTRIBUTE_COLUMN = 0, 1
 
 

@@ -45,11 +45,13 @@ class Preprocessing:
                 f"input_px must be {MIN_INPUT_PX}..{limits.MAX_INPUT_PX}, not {self.input_px}"
             )
         if self.resize not in _RESIZE_RULES:
-            raise ValueError(f"resize must be one of {', '.join(_RESIZE_RULES)}: {self.resize!r}")
+            raise ValueError(
+                f"resize must be one of {', '.join(_RESIZE_RULES)}: {self.resize!a}"[:100]
+            )
         if not (np.isfinite(self.scale) and np.isfinite(self.offset)) or self.scale == 0.0:
             raise ValueError("scale must be finite and not 0, offset must be finite")
         if self.colour_order != "rgb":
-            raise ValueError(f"colour_order must be rgb, not {self.colour_order!r}")
+            raise ValueError(f"colour_order must be rgb, not {self.colour_order!a}"[:100])
 
     def resized(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Bring a picture to the network's size, in one resize.
@@ -112,7 +114,7 @@ class Preprocessing:
             raise ManifestError("preprocessing must be an object")
         wanted = {"input_px", "resize", "scale", "offset", "colour_order"}
         if set(fields) != wanted:
-            odd = sorted(str(key) for key in set(fields) ^ wanted)
+            odd = sorted(ascii(key)[:40] for key in set(fields) ^ wanted)[:5]
             raise ManifestError(f"preprocessing has missing or unknown keys: {', '.join(odd)}")
         input_px, scale, offset = fields["input_px"], fields["scale"], fields["offset"]
         if type(input_px) is not int:

@@ -236,9 +236,11 @@ def has_control_characters(text: str) -> bool:
 
 
 def _check_vectors(vectors: NDArray[np.float32]) -> None:
-    squares = np.einsum("ij,ij->i", vectors, vectors)
-    # Written so that NaN, for which every comparison is false, is refused too.
-    if not bool((np.abs(squares - 1.0) <= _UNIT_TOLERANCE).all()):
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = np.einsum("ij,ij->i", vectors, vectors)
+        # Written so that NaN, for which every comparison is false, is refused too.
+        unit = bool((np.abs(squares - 1.0) <= _UNIT_TOLERANCE).all())
+    if not unit:
         raise FormatError("an embedding is not finite and of length 1")
 
 

@@ -128,12 +128,14 @@ class Fields:
         return self._left.pop(name)
 
     def text(self, name: str, max_chars: int = limits.MAX_TEXT_CHARS) -> str:
-        """A string of at most ``max_chars`` characters."""
+        """One line of at most ``max_chars`` printable characters: a terminal will show it."""
         value = self.take(name)
         if not isinstance(value, str):
             raise self._wrong(name, "is not text")
         if len(value) > max_chars:
             raise self._wrong(name, f"is longer than {max_chars} characters")
+        if not value.isprintable():
+            raise self._wrong(name, "is not one line of printable text")
         return value
 
     def integer(self, name: str, low: int, high: int) -> int:

@@ -1,0 +1,72 @@
+"""Small containers, bundles and catalogues for the tests of formats."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgeseg import hnsw
+from edgeseg.formats.catalogue_file import CatalogueData, TextTable
+from edgeseg.formats.container import Kind
+from edgeseg.formats.manifest import Manifest, NetworkManifest
+from edgeseg.preprocessing import Preprocessing
+
+TINY = Kind(
+    name="sample", magic=b"\x89TINY\r\n\x1a", format_version=7, max_bytes=4096, remake="again"
+)
+# The reader looks at the identifier only; these bytes never reach an interpreter.
+SEGMENTER_MODEL = b"\x1c\0\0\0TFL3 segmenter"
+EMBEDDER_MODEL = b"\x1c\0\0\0TFL3 embedder"
+EMBEDDER_DIGEST = "ab" * 32
+
+
+def manifest(with_embedder: bool = True) -> Manifest:
+    """A manifest with round numbers, so that its JSON is easy to read."""
+    segmenter = NetworkManifest(
+        section="segmenter.tflite",
+        preprocessing=Preprocessing(160, "stretch", scale=0.5),
+        parameters=1000,
+        recipe="static_wi8_ai8",
+        model_version="1",
+        dim=None,
+        outputs="confidence_mask",
+    )
+    embedder = NetworkManifest(
+        section="embedder.tflite",
+        preprocessing=Preprocessing(128, "pad_white", scale=0.5),
+        parameters=2000,
+        recipe="float32",
+        model_version="2",
+        dim=4,
+        outputs="embedding",
+    )
+    return Manifest(segmenter, embedder if with_embedder else None, "then", "é")
+
+
+def bundle_sections() -> dict[str, bytes]:
+    """What `write_bundle` takes beside the manifest."""
+    return {
+        "segmenter.tflite": SEGMENTER_MODEL,
+        "embedder.tflite": EMBEDDER_MODEL,
+        "report.json": b'{"iou": 0.9}',
+    }
+
+
+def unit_vectors(items: int, dim: int, seed: int = 0) -> np.ndarray:
+    """`(items, dim)` float32, L2-normalised."""
+    drawn = np.random.default_rng(seed).normal(size=(items, dim))
+    return (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
+
+
+def two_items() -> CatalogueData:
+    """Two items, one attribute, no graph."""
+    vectors = np.array([[1, 0], [0.6, 0.8]], np.float32)
+    table = TextTable.of([["a", "bé"], ["red", ""]])
+    return CatalogueData(EMBEDDER_DIGEST, ("colour",), vectors, table, None)
+
+
+def with_graph(items: int = 60, dim: int = 8) -> CatalogueData:
+    """Items with a graph of several levels (m = 2 makes many)."""
+    vectors = unit_vectors(items, dim)
+    table = TextTable.of([[f"sku-{row}" for row in range(items)]])
+    graph = hnsw.build_graph(vectors, m=2, ef_construction=20)
+    return CatalogueData(EMBEDDER_DIGEST, (), vectors, table, graph)

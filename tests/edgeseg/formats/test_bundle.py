@@ -1,0 +1,176 @@
+"""Bundles: golden manifest and digests, strict reading, and no file that will not open."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgeseg.errors import EdgesegError, FormatError, LimitExceededError, ManifestError
+from edgeseg.files import sha256_hex
+from edgeseg.formats import container
+from edgeseg.formats.bundle import KIND, Bundle, write_bundle
+from edgeseg.formats.manifest import Manifest
+from tests.edgeseg.formats.samples import (
+    EMBEDDER_MODEL,
+    SEGMENTER_MODEL,
+    bundle_sections,
+    manifest,
+)
+
+GOLDEN_MANIFEST = (
+    b'{"created":"then","embedder":{"dim":4,"model_version":"2","outputs":"embedding",'
+    b'"parameters":2000,"preprocessing":{"colour_order":"rgb","input_px":128,"offset":0.0,'
+    b'"resize":"pad_white","scale":0.5},"recipe":"float32","section":"embedder.tflite"},'
+    b'"notes":"\\u00e9","segmenter":{"dim":null,"model_version":"1",'
+    b'"outputs":"confidence_mask","parameters":1000,"preprocessing":{"colour_order":"rgb",'
+    b'"input_px":160,"offset":0.0,"resize":"stretch","scale":0.5},"recipe":"static_wi8_ai8",'
+    b'"section":"segmenter.tflite"}}'
+)
+
+
+def test_the_golden_manifest_is_written_and_read() -> None:
+    assert manifest().to_bytes() == GOLDEN_MANIFEST
+    assert Manifest.from_bytes(GOLDEN_MANIFEST) == manifest()
+
+
+def test_a_bundle_gives_back_what_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "x.bundle"
+    write_bundle(path, manifest(), bundle_sections())
+    bundle = Bundle.open(path)
+    assert bundle.manifest == manifest()
+    assert bundle.segmenter_model == SEGMENTER_MODEL
+    assert bundle.embedder_model == EMBEDDER_MODEL
+    assert bundle.report == {"iou": 0.9}
+    # Golden: a change of these is a change of the format, and needs a new format_version.
+    assert sha256_hex(path.read_bytes()) == (
+        "1ae450271202de5ccc31ab798eb2116881608eafc86cb090ce2bb51f01ca71d5"
+    )
+    assert bundle.digest == "44ada0f8af80343fe863ece77d1f08cf4a1234e5d754708366c4295eafc9c985"
+    assert bundle.embedder_digest == (
+        "6b2f5000a3a2ea9a7d25c9301b64f6f8519c71c9d65e2d66c3d2b326a1697a79"
+    )
+
+
+def test_the_embedder_digest_follows_model_and_preprocessing_only(tmp_path: Path) -> None:
+    def digest(changed_manifest: dict[str, Any], sections: dict[str, bytes]) -> str | None:
+        write_bundle(tmp_path / "x", Manifest.from_dict(changed_manifest), sections)
+        return Bundle.open(tmp_path / "x").embedder_digest
+
+    plain = digest(manifest().to_dict(), bundle_sections())
+    other_segmenter = manifest().to_dict()
+    other_segmenter["segmenter"]["preprocessing"]["scale"] = 2.0
+    other_segmenter["embedder"]["recipe"] = "float16"
+    assert digest(other_segmenter, bundle_sections()) == plain
+    other_scale = manifest().to_dict()
+    other_scale["embedder"]["preprocessing"]["scale"] = 2.0
+    assert digest(other_scale, bundle_sections()) != plain
+    other_model = {**bundle_sections(), "embedder.tflite": EMBEDDER_MODEL + b"!"}
+    assert digest(manifest().to_dict(), other_model) != plain
+
+
+def test_a_bundle_may_have_no_embedder_and_no_report(tmp_path: Path) -> None:
+    path = tmp_path / "x.bundle"
+    write_bundle(path, manifest(with_embedder=False), {"segmenter.tflite": SEGMENTER_MODEL})
+    bundle = Bundle.open(path)
+    assert bundle.embedder_model is None
+    assert bundle.embedder_digest is None
+    assert bundle.report == {}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"segmenter.tflite": b"not a model"}, "not a TFLite model"),
+        ({"segmenter.tflite": None}, "segmenter.tflite is missing"),
+        ({"embedder.tflite": None}, "embedder.tflite is missing"),
+        ({"spare.bin": b""}, "does not name: spare.bin"),
+        ({"report.json": b"[1]"}, "not a JSON object"),
+        ({"report.json": b'{"a":NaN}'}, "NaN"),
+        ({"manifest.json": b"{}"}, 'lacks "segmenter"'),
+    ],
+)
+def test_what_would_not_open_is_not_written(
+    tmp_path: Path, changes: dict[str, bytes | None], words: str
+) -> None:
+    sections = {**bundle_sections(), **changes}
+    path = tmp_path / "x.bundle"
+    path.write_bytes(b"the old one")
+    with pytest.raises(FormatError, match=words):
+        write_bundle(path, manifest(), {k: v for k, v in sections.items() if v is not None})
+    assert path.read_bytes() == b"the old one"
+
+
+def test_a_sealed_bundle_that_breaks_a_rule_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.bundle"
+    container.write(KIND, path, {"manifest.json": GOLDEN_MANIFEST, "report.json": b"{}"})
+    with pytest.raises(FormatError, match=r"x\.bundle: section segmenter\.tflite is missing"):
+        Bundle.open(path)
+
+
+def _set(path: str, value: object) -> Any:
+    def change(document: dict[str, Any]) -> None:
+        *parents, last = path.split(".")
+        for name in parents:
+            document = document[name]
+        if value is KeyError:
+            del document[last]
+        else:
+            document[last] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _set("segmenter", None),
+        _set("segmenter", []),
+        _set("embedder", "none"),
+        _set("embedder", KeyError),
+        _set("created", 7),
+        _set("notes", "x" * 20_000),
+        _set("more", 1),
+        _set("segmenter.more", 1),
+        _set("segmenter.section", "embedder.tflite"),
+        _set("segmenter.section", 1),
+        _set("segmenter.dim", 4),
+        _set("segmenter.outputs", "embedding"),
+        _set("segmenter.outputs", "logits"),
+        _set("segmenter.parameters", -1),
+        _set("segmenter.parameters", 1.5),
+        _set("segmenter.parameters", 10**40),
+        _set("segmenter.preprocessing", {}),
+        _set("segmenter.preprocessing", None),
+        _set("segmenter.preprocessing.input_px", 10**9),
+        _set("segmenter.preprocessing.input_px", True),
+        _set("segmenter.preprocessing.scale", "1"),
+        _set("segmenter.preprocessing.scale", 10**400),
+        _set("segmenter.preprocessing.resize", ["stretch"]),
+        _set("segmenter.preprocessing.resize", "crop"),
+        _set("segmenter.preprocessing.colour_order", "bgr"),
+        _set("segmenter.preprocessing.more", 1),
+        _set("embedder.dim", None),
+        _set("embedder.dim", 0),
+        _set("embedder.dim", 10**6),
+        _set("embedder.outputs", "confidence_mask"),
+    ],
+)
+def test_a_wrong_manifest_is_a_manifest_error(change: Any) -> None:
+    document = copy.deepcopy(manifest().to_dict())
+    change(document)
+    with pytest.raises(ManifestError) as caught:
+        Manifest.from_dict(document)
+    assert "\n" not in str(caught.value)
+
+
+def test_long_documents_are_refused_before_they_are_parsed() -> None:
+    with pytest.raises(LimitExceededError):
+        Manifest.from_bytes(b" " * 100_000)
+
+
+def test_a_missing_bundle_is_named(tmp_path: Path) -> None:
+    with pytest.raises(EdgesegError, match=r"cannot read bundle .*none\.bundle: there is no such"):
+        Bundle.open(tmp_path / "none.bundle")
