@@ -87,6 +87,8 @@ class Worker:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if kind is not None:
+            self._process.kill()  # after a failure or Ctrl-C, nothing it could still say matters
         self.close()
 
     def build(self) -> int:

@@ -79,6 +79,7 @@ class MatchTarget:
             )
         return {
             "items": len(self._matcher.catalogue),
+            "search": self._matcher.catalogue.info()["search"],
             "k": self._k,
             "photo_sizes_px": sorted(self._sizes.values()),
             "runtime": self._runtime,

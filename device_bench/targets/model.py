@@ -55,16 +55,14 @@ class ModelTarget:
         try:
             self._native: Any = self._create(model_content=model, num_threads=self._threads)
             self._native.allocate_tensors()
-        except (ValueError, RuntimeError, SystemError) as error:
+            inputs = self._native.get_input_details()
+        except (ValueError, RuntimeError, SystemError) as error:  # a damaged name: UnicodeError
             reason = next(iter(str(error).strip().splitlines()), "no reason given")
             raise ModelContractError(
                 f"{self._runtime} cannot load {self._path}: {reason.strip()}"
             ) from error
         generator = np.random.default_rng(_SEED)
-        self._inputs = [
-            (int(details["index"]), _drawn(details, generator))
-            for details in self._native.get_input_details()
-        ]
+        self._inputs = [(int(details["index"]), _drawn(details, generator)) for details in inputs]
 
     def prepare(self, index: int) -> None:  # noqa: ARG002 - every sample has the same input
         """Fill the inputs with the same drawn values each time."""

@@ -61,5 +61,5 @@ class SearchTarget:
             "items": len(self._catalogue),
             "dim": self._catalogue.dim,
             "k": self._k,
-            "exact": self._exact,
+            "search": "exact" if self._exact else self._catalogue.info()["search"],
         }

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from device_bench import launcher
 from edgeseg.cli import main
 
 QUICK = ["--samples", "10", "--cold-samples", "1", "--json"]
@@ -56,7 +57,9 @@ def test_a_bundle_is_timed_stage_by_stage(
     assert list(match["warm"]["stages"]) == STAGES
     assert all(stage["p50_ms"] > 0 for stage in match["warm"]["stages"].values())
     assert match["facts"]["photo_sizes_px"] == [[1200, 1600]] * 3
-    assert match["facts"]["items"] == 3000
+    assert match["facts"]["items"] == 5000
+    searches = [t["facts"]["search"] for t in told["targets"] if t["kind"] == "search"]
+    assert searches == ["hnsw", "exact"], "the drawn catalogue is large enough to need an index"
     assert "too few for p99" in "\n".join(told["notes"])
 
 
@@ -112,6 +115,16 @@ def test_damaged_models_cost_one_line(
             assert captured.err.count("\n") == 1, captured.err
             refused += 1
     assert refused >= 5
+
+
+def test_a_model_that_crashes_the_interpreter_costs_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launcher, "_PROGRAM", "import os; os.kill(os.getpid(), 11)")
+    path = tmp_path / "crafted.tflite"
+    path.write_bytes(b"\x1c\0\0\0TFL3" + bytes(64))
+    told = _fails([str(path), *QUICK], capsys)
+    assert "crafted.tflite crashed its process (SIGSEGV)" in told
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model at all", b"\x89PNG\r\n\x1a\n" + bytes(99)])

@@ -21,9 +21,7 @@ Model\t\t: Raspberry Pi 4 Model B Rev 1.4
 
 
 def test_cpu_features_of_both_families() -> None:
-    assert environment.cpu_features(X86) == ["avx", "fma", "avx2"] or environment.cpu_features(
-        X86
-    ) == ["sse4_1", "avx", "fma", "avx2"]
+    assert environment.cpu_features(X86) == ["sse4_1", "avx", "fma", "avx2"]
     assert environment.cpu_features(ARM) == ["asimd", "asimddp"]
     assert environment.cpu_features("") == []
 
