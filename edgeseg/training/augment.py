@@ -108,7 +108,7 @@ def augment(
 def warp(
     image: Image, mask: Image, size_px: int, options: Augmentation, rng: np.random.Generator
 ) -> tuple[Image, Image]:
-    """Flip, rotation, zoom, stretch and shift in the photograph's own geometry, in one resampling."""
+    """Flip, rotation, zoom, stretch and shift in the photograph's own geometry, in one step."""
     height, width = mask.shape
     angle = rng.uniform(-options.rotation_deg, options.rotation_deg)
     if rng.random() < options.p_quarter_turn:
@@ -164,7 +164,8 @@ def recolour(image: Image, rng: np.random.Generator) -> Image:
     hsv[..., 2] = 255 * np.clip(value ** np.exp(rng.uniform(-0.7, 0.7)), 0, 1)
     if rng.random() < 0.15:
         hsv[..., 2] = 255 - hsv[..., 2]
-    return cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2RGB)
+    recoloured: Image = cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2RGB)
+    return recoloured
 
 
 def change_tone(image: Image, options: Augmentation, rng: np.random.Generator) -> Image:
@@ -206,7 +207,7 @@ def add_camera_faults(image: Image, options: Augmentation, rng: np.random.Genera
         quality = int(rng.integers(25, 90))
         done, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
         if done:
-            image = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+            image = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), dtype=np.uint8)
     return image
 
 
@@ -249,7 +250,8 @@ def _fill(picture: Image, size_px: int, rng: np.random.Generator) -> Image:
         scaled = cv2.copyMakeBorder(scaled, 0, down, 0, right, tiled)
     top = int(rng.integers(scaled.shape[0] - size_px + 1))
     left = int(rng.integers(scaled.shape[1] - size_px + 1))
-    return scaled[top : top + size_px, left : left + size_px]
+    square: Image = scaled[top : top + size_px, left : left + size_px]
+    return square
 
 
 def _blend(front: Image, behind: Image, soft: Image) -> Image:

@@ -26,6 +26,10 @@ from edgeseg.training.networks.tiramisu import Tiramisu
 
 Weights = dict[str, NDArray[np.float32]]
 _METADATA_KEY = "edgeseg"
+_NETWORK_CLASSES: dict[str, type[Tiramisu] | type[MobileEmbedder]] = {
+    "segmenter": Tiramisu,
+    "embedder": MobileEmbedder,
+}
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         metadata = json.loads(header["__metadata__"][_METADATA_KEY])
         kind = metadata["kind"]
-        network_class = {"segmenter": Tiramisu, "embedder": MobileEmbedder}[kind]
+        network_class = _NETWORK_CLASSES[kind]
         return Checkpoint(
             kind=kind,
             network=network_class.from_dict(metadata["network"]),

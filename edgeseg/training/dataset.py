@@ -8,7 +8,6 @@ held out, chosen by a seeded hash, so that no group stands on both sides.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,9 @@ from numpy.typing import NDArray
 
 from edgeseg import imaging
 from edgeseg.errors import DatasetError
+from edgeseg.evaluation.labelled import LabelledPhoto, pair_by_stem
+from edgeseg.evaluation.segmentation import read_pair
+from edgeseg.evaluation.table import read_table
 
 VALIDATION_SHARE = 0.2
 _GROUP_COLUMNS = ("group", "sender")
@@ -71,11 +73,10 @@ def list_pairs(folder: Path) -> list[Pair]:
     if table.is_file():
         pairs = list(_pairs_from_csv(table))
     elif (folder / "images").is_dir() and (folder / "masks").is_dir():
-        pairs = list(_pairs_from_folders(folder))
+        found = pair_by_stem(folder / "images", folder / "masks").pairs
+        pairs = [Pair(p.image, p.mask, _split_of(p.name), p.name) for p in found]
     else:
         raise DatasetError(f"{folder}: needs split.csv, or images/ and masks/")
-    if not pairs:
-        raise DatasetError(f"{folder}: holds no labelled photograph")
     for pair in pairs:
         for path in (pair.image, pair.mask):
             if not path.is_file():
@@ -122,43 +123,27 @@ def digest(samples: Sequence[Sample]) -> str:
 
 
 def _load(pair: Pair, folder: int, max_side_px: int) -> Sample:
-    image = imaging.read_photo(pair.image)
-    mask = imaging.read_mask(pair.mask)
-    if mask.shape != image.shape[:2]:
-        raise DatasetError(
-            f"{pair.mask}: mask is {mask.shape[1]}x{mask.shape[0]}, "
-            f"its photograph {image.shape[1]}x{image.shape[0]}"
-        )
+    image, mask = read_pair(LabelledPhoto(pair.image.stem, pair.image, pair.mask))
     height, width = mask.shape
     factor = max_side_px / max(height, width)
     soft = mask.astype(np.uint8) * 255
     if factor < 1:
         width, height = max(1, round(width * factor)), max(1, round(height * factor))
         image, soft = imaging.resize(image, width, height), imaging.resize(soft, width, height)
-    return Sample(image, (soft >= 128).astype(np.uint8), folder, pair.image)
+    return Sample(image, (soft >= imaging.MASK_THRESHOLD).astype(np.uint8), folder, pair.image)
 
 
 def _pairs_from_csv(table: Path) -> Iterator[Pair]:
-    with table.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        columns = reader.fieldnames or []
-        missing = {"image", "mask"} - set(columns)
-        if missing:
-            raise DatasetError(f"{table}: column {' and '.join(sorted(missing))} is missing")
-        group_column = next((c for c in _GROUP_COLUMNS if c in columns), "image")
-        for row in reader:
-            group = row[group_column]
-            split = row["split"] if "split" in columns else _split_of(group)
-            yield Pair(table.parent / row["image"], table.parent / row["mask"], split, group)
-
-
-def _pairs_from_folders(folder: Path) -> Iterator[Pair]:
-    masks = {path.stem: path for path in sorted((folder / "masks").iterdir())}
-    for image in sorted((folder / "images").iterdir()):
-        if image.stem in masks:
-            yield Pair(image, masks[image.stem], _split_of(image.stem), image.stem)
+    for row in read_table(table, ("image", "mask")):
+        group = next((row[c] for c in _GROUP_COLUMNS if row.get(c)), row["image"])
+        split = row.get("split") or _split_of(group)
+        yield Pair(table.parent / row["image"], table.parent / row["mask"], split, group)
 
 
 def _split_of(group: str) -> str:
-    share = int.from_bytes(hashlib.sha256(group.encode()).digest()[:4], "little") / 2**32
-    return "val" if share < VALIDATION_SHARE else "train"
+    return "val" if hash_share(group) < VALIDATION_SHARE else "train"
+
+
+def hash_share(name: str) -> float:
+    """A number in [0, 1) from a name alone: a seeded draw that no order of files can change."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "little") / 2**32

@@ -199,7 +199,7 @@ def _prefetch(batches: Iterable[Batch]) -> Iterator[Batch]:
                 if not put(batch):
                     return
             put(None)
-        except BaseException as error:  # handed to the consumer, which raises it
+        except BaseException as error:  # noqa: BLE001 (handed to the consumer, which raises it)
             put(error)
 
     thread = threading.Thread(target=produce, daemon=True)

@@ -1,13 +1,14 @@
-"""Training recipes: how a network is trained, as data (``recipes/*.json``)."""
+"""Training recipes: how a network is trained, as data (``recipes/*/*.json``)."""
 
 from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from edgeseg.errors import DatasetError
 from edgeseg.training.augment import Augmentation
@@ -83,43 +84,104 @@ class SegmenterRecipe:
         """The recipe as JSON types."""
         return asdict(self)
 
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> SegmenterRecipe:
-        """Reads the fields from JSON types.
 
-        Raises:
-            ValueError: a field is missing, unknown or of the wrong kind.
-        """
-        names = {field.name for field in fields(cls)}
-        if odd := names ^ set(values):
-            raise ValueError(f"missing or unknown: {', '.join(sorted(odd))}")
-        try:
-            schedule = Schedule(**values["schedule"])
-            augmentation = Augmentation.from_dict(values["augmentation"])
-        except TypeError as error:
-            raise ValueError(str(error)) from error
-        return cls(**{**values, "schedule": schedule, "augmentation": augmentation})
+@dataclass(frozen=True)
+class EmbedderRecipe:
+    """How an embedder is trained.
+
+    Attributes:
+        network: a name in ``EMBEDDERS``.
+        input_px: side of the network's square input.
+        scale, offset: input = pixel * scale + offset, for pixels of 0 to 255.
+        batch: instances in a step, each seen twice: as a query and as a catalogue picture.
+        epochs: epochs in the run.
+        epoch_samples: instances in an epoch.
+        optimizer, schedule, early_stopping_patience: as in ``SegmenterRecipe``.
+        temperature: of the contrastive loss.
+        teacher_share: weight of the teacher's similarities in the targets, given a teacher.
+        teacher_temperature: sharpness of the teacher's similarities.
+        scenes: snapshots composed of each picture.
+        p_true_mask: probability that a scene is cut out by its true mask, not by the segmenter.
+        p_recolour: probability that an instance is recoloured, which makes it another item.
+        validation_share: share of the instances held out, by a hash of their names.
+        scene: how a scene is composed.
+        query_view, studio_view: how each side is changed at each step.
+    """
+
+    network: str
+    input_px: int
+    scale: float
+    offset: float
+    batch: int
+    epochs: int
+    epoch_samples: int
+    optimizer: dict[str, Any]
+    schedule: Schedule
+    early_stopping_patience: int
+    temperature: float
+    teacher_share: float
+    teacher_temperature: float
+    scenes: int
+    p_true_mask: float
+    p_recolour: float
+    validation_share: float
+    scene: Augmentation
+    query_view: Augmentation
+    studio_view: Augmentation
+
+    def to_dict(self) -> dict[str, Any]:
+        """The recipe as JSON types."""
+        return asdict(self)
 
 
-def recipe_names() -> list[str]:
-    """The recipes that come with the toolkit."""
-    folder = resources.files("edgeseg.training") / "recipes"
-    return sorted(f.name.removesuffix(".json") for f in folder.iterdir() if f.name.endswith("json"))
+Recipe = TypeVar("Recipe", SegmenterRecipe, EmbedderRecipe)
+_FOLDERS = {SegmenterRecipe: "segmenter", EmbedderRecipe: "embedder"}
 
 
-def load_recipe(name: str) -> SegmenterRecipe:
+def recipe_names(kind: type[SegmenterRecipe] | type[EmbedderRecipe]) -> list[str]:
+    """The recipes of a kind that come with the toolkit."""
+    names = (file.name for file in _folder(kind).iterdir())
+    return sorted(name.removesuffix(".json") for name in names if name.endswith(".json"))
+
+
+def load_recipe(kind: type[Recipe], name: str) -> Recipe:
     """Reads a recipe by its name, or from a JSON file by its path.
 
     Raises:
         DatasetError: no such recipe, or one that cannot be read.
     """
-    if name in recipe_names():
-        text = (resources.files("edgeseg.training") / "recipes" / f"{name}.json").read_text()
+    names = recipe_names(kind)
+    if name in names:
+        text = (_folder(kind) / f"{name}.json").read_text(encoding="utf-8")
     elif Path(name).is_file():
         text = Path(name).read_text(encoding="utf-8")
     else:
-        raise DatasetError(f"no training recipe {name!r}: use {', '.join(recipe_names())} or a file")
+        raise DatasetError(f"no training recipe {name!r}: use {', '.join(names)}, or a JSON file")
     try:
-        return SegmenterRecipe.from_dict(json.loads(text))
-    except ValueError as error:
+        return _from_dict(kind, json.loads(text))
+    except (ValueError, TypeError) as error:
         raise DatasetError(f"training recipe {name}: {error}") from error
+
+
+def with_epochs(recipe: Recipe, epochs: int | None) -> Recipe:
+    """The recipe with another number of epochs; None leaves it alone."""
+    return recipe if epochs is None else replace(recipe, epochs=epochs)
+
+
+def _from_dict(kind: type[Recipe], values: dict[str, Any]) -> Recipe:
+    known = {field.name: str(field.type) for field in fields(kind)}
+    if odd := known.keys() ^ values.keys():
+        raise ValueError(f"missing or unknown: {', '.join(sorted(odd))}")
+    readers: dict[str, Callable[[Any], Any]] = {
+        "Schedule": lambda value: Schedule(**value),
+        "Augmentation": Augmentation.from_dict,
+    }
+    read = {
+        name: readers[known[name]](value) if known[name] in readers else value
+        for name, value in values.items()
+    }
+    return kind(**read)
+
+
+def _folder(kind: type[SegmenterRecipe] | type[EmbedderRecipe]) -> Any:
+    return resources.files("edgeseg.training") / "recipes" / _FOLDERS[kind]

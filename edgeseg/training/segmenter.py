@@ -15,19 +15,19 @@ from edgeseg import imaging
 from edgeseg.errors import DatasetError
 from edgeseg.evaluation.metrics import iou
 from edgeseg.preprocessing import Preprocessing
-from edgeseg.training.augment import augment, garment_free_part
+from edgeseg.training.augment import augment
 from edgeseg.training.checkpoint import Checkpoint, get_weights
 from edgeseg.training.dataset import Dataset, digest
 from edgeseg.training.fit import Batch, History, fit
 from edgeseg.training.losses import BceSoftIou
 from edgeseg.training.networks.tiramisu import TIRAMISUS
+from edgeseg.training.optimizers import optimizer_from
 from edgeseg.training.recipe import SegmenterRecipe
 
 CHECKPOINT_FILE = "segmenter.safetensors"
 # Photographs are kept this much larger than the network's input, so that a zoom has pixels to show.
 OVERSAMPLING = 1.5
 _THRESHOLD = 0.5
-_PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def train_segmenter(
         keras.config.set_dtype_policy("float32")
     # XLA compiles for minutes on a CPU and gains nothing there.
     model.compile(
-        optimizer=_optimizer(recipe.optimizer),
+        optimizer=optimizer_from(recipe.optimizer),
         loss=BceSoftIou(recipe.iou_weight),
         jit_compile=False,
     )
@@ -107,18 +107,6 @@ def train_segmenter(
         on_step=on_step,
         on_epoch=on_epoch,
     )
-
-
-def load_backgrounds(folders: Sequence[Path], dataset: Dataset) -> list[NDArray[np.uint8]]:
-    """Pictures of the folders, and what the training photographs show beside their garments."""
-    found = [
-        imaging.read_photo(path)
-        for folder in folders
-        for path in sorted(Path(folder).iterdir())
-        if path.suffix.lower() in _PICTURE_SUFFIXES
-    ]
-    parts = (garment_free_part(sample.image, sample.mask) for sample in dataset.train)
-    return found + [part for part in parts if part is not None]
 
 
 class _SegmenterTask:
@@ -218,15 +206,3 @@ def _by_folder(run: SegmenterRun) -> dict[int, list[int]]:
         if weight > 0 and folder not in members:
             raise DatasetError(f"{run.dataset.names[folder]}: nothing to train on")
     return {folder: indices for folder, indices in members.items() if run.folder_weights[folder]}
-
-
-def _optimizer(options: dict[str, Any]) -> Any:
-    rate, decay = float(options["learning_rate"]), float(options["weight_decay"])
-    if options["name"] == "adamw":
-        optimizer = keras.optimizers.AdamW(rate, weight_decay=decay, clipnorm=1.0)
-        # Decay pulls kernels only: shrinking a scale or a bias does not regularize.
-        optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
-        return optimizer
-    return keras.optimizers.Adam(rate, amsgrad=True)
-
-

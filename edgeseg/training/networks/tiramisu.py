@@ -59,7 +59,7 @@ class Tiramisu:
     @property
     def total_stride(self) -> int:
         """The input's height and width must be multiples of this."""
-        return self.stem_stride * 2 ** len(self.down)
+        return self.stem_stride << len(self.down)
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON types; ``Tiramisu.from_dict`` reads them back."""
@@ -164,9 +164,9 @@ class _Builder:
                 name=f"{name}_conv",
             )(x)
         x = self._unit(x, filters, 1, name)
-        return self.layers.UpSampling2D(
-            2, interpolation=network.upsampling, name=f"{name}_resize"
-        )(x)
+        return self.layers.UpSampling2D(2, interpolation=network.upsampling, name=f"{name}_resize")(
+            x
+        )
 
     def _unit(self, x: Tensor, filters: int, kernel: int, name: str) -> Tensor:
         """Convolution, batch normalization and ReLU in the network's order, then dropout."""
@@ -240,9 +240,7 @@ TIRAMISUS: dict[str, Tiramisu] = {
     "fcdensenet67": Tiramisu(down=(5,) * 5, bottleneck=5, growth_rate=16),
     "fcdensenet103": Tiramisu(down=(4, 5, 7, 10, 12), bottleneck=15, growth_rate=16),
     # The variant trained on 199 phone snapshots: 103 layers with an L2 penalty.
-    "seed": Tiramisu(
-        down=(4, 5, 7, 10, 12), bottleneck=15, growth_rate=16, weight_decay=1e-4
-    ),
+    "seed": Tiramisu(down=(4, 5, 7, 10, 12), bottleneck=15, growth_rate=16, weight_decay=1e-4),
     "compact": _COMPACT,
     # Small enough for a test to train in seconds.
     "test_tiny": Tiramisu(
