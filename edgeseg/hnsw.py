@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg.errors import MissingExtraError
-from edgeseg.formats.graph import Graph, upper_lists
+from edgeseg.formats.graph import Graph
 
 M = 16
 EF_CONSTRUCTION = 200
@@ -81,7 +81,6 @@ class HnswIndex:
             raise ValueError(f"a graph of {len(graph.levels)} items over {items} vectors")
         empty = _empty_index(items, dim, graph.m, graph.ef_construction, graph.seed)
         state = dict(_state(empty))
-        owners, _ = upper_lists(graph.levels)
         counts_0, upper_counts = graph.counts[:items], graph.counts[items:]
         split = int(counts_0.sum(dtype=np.int64))
         level_0 = np.zeros((items, state["size_data_per_element"]), np.uint8)
@@ -90,7 +89,6 @@ class HnswIndex:
         level_0[:, lists_end:labels_start] = _as_bytes(vectors)
         level_0[:, labels_start:] = _as_bytes(np.arange(items, dtype=np.uint64)[:, None])
         upper = _packed(upper_counts, graph.neighbours[split:], graph.m)
-        assert len(upper) == len(owners)
         state.update(
             ep_added=True,
             cur_element_count=items,

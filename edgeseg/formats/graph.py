@@ -97,23 +97,13 @@ def check_graph(graph: Graph) -> None:
         raise FormatError("its graph has a wrong number of neighbours")
     if bool((graph.neighbours >= items).any()):
         raise FormatError("a link of its graph leads to no item")
-    _, link_levels = upper_lists(graph.levels)
     first_upper_link = int(graph.counts[:items].sum(dtype=np.int64))
-    wanted = np.repeat(link_levels, graph.counts[items:])
+    wanted = np.repeat(_upper_levels(levels), graph.counts[items:])
     if bool((levels[graph.neighbours[first_upper_link:]] < wanted).any()):
         raise FormatError("a link of its graph leads to an item below the link's level")
 
 
-def upper_lists(levels: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The item and the level (from 1) of each neighbour list above level 0, in the file's order.
-
-    Args:
-        levels: ``(n,)``, each item's top level.
-
-    Returns:
-        Two ``(sum(levels),)`` int64 arrays.
-    """
-    heights = levels.astype(np.int64)
-    owners = np.repeat(np.arange(len(heights), dtype=np.int64), heights)
-    starts = np.repeat(np.cumsum(heights) - heights, heights)
-    return owners, np.arange(len(owners), dtype=np.int64) - starts + 1
+def _upper_levels(levels: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The level, from 1, of each neighbour list above level 0, in the file's order."""
+    starts = np.repeat(np.cumsum(levels) - levels, levels)
+    return np.arange(len(starts), dtype=np.int64) - starts + 1
