@@ -7,7 +7,6 @@ Navigable Small World graphs" (2018): `m`, `ef_construction`, levels and the ent
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
