@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+import resource
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -78,14 +78,13 @@ def test_runtime_imports_no_framework() -> None:
 
 
 def test_help_is_quick() -> None:
-    times_s = []
-    for _ in range(5):
-        start_s = time.perf_counter()
-        done = _python("import sys\nfrom edgeseg.cli import main\nsys.exit(main(['--help']))")
-        times_s.append(time.perf_counter() - start_s)
-        assert done.returncode == 0, done.stderr
-    # The best of five: the bound is on the command's own work, not on a machine busy with tests.
-    assert min(times_s) < MAX_HELP_S, times_s
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = _python("import sys\nfrom edgeseg.cli import main\nsys.exit(main(['--help']))")
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == 0, done.stderr
+    # Processor time: the wall clock of a machine that runs other tests beside says nothing.
+    took_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert took_s < MAX_HELP_S
 
 
 def test_every_command_is_in_the_readme(repository: Path) -> None:

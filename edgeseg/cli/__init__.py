@@ -7,16 +7,15 @@ the command that needs it.
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from typing import Annotated
 
 import typer
 
-from edgeseg.cli import console
+from edgeseg.cli import bench, console, convert, doctor, index, match, segment, train
+from edgeseg.cli import eval as evaluate
 
-# In the order in which `edgeseg --help` lists them.
-_COMMANDS = ("segment", "match", "index", "eval", "train", "convert", "bench", "doctor")
+# In the order in which `edgeseg --help` lists them, groups after commands.
+_MODULES = (segment, match, index, evaluate, train, convert, bench, doctor)
 
 
 def _print_version(wanted: bool) -> None:
@@ -53,9 +52,8 @@ def build_app() -> typer.Typer:
     ) -> None:
         console.settings.debug = debug
 
-    for name in _COMMANDS:
-        if importlib.util.find_spec(f"edgeseg.cli.{name}") is not None:
-            importlib.import_module(f"edgeseg.cli.{name}").register(app)
+    for module in _MODULES:
+        module.register(app)
     return app
 
 

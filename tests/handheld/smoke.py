@@ -10,10 +10,10 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -31,15 +31,14 @@ EDGESEG = Path(sys.executable).with_name("edgeseg")
 COLOURS = {"navy-shirt": (30, 40, 120), "red-shirt": (190, 30, 40), "green-shirt": (20, 130, 60)}
 
 
-def run(*arguments: str, stdin: bytes | None = None, expect: int = 0) -> str:
+def run(*arguments: str, expect: int = 0, tell: str = "") -> str:
     """Run the installed command; its stdout, after checking its exit code and stderr."""
-    done = subprocess.run(
-        [EDGESEG, *arguments], input=stdin, capture_output=True, timeout=300, check=False
-    )
+    done = subprocess.run([EDGESEG, *arguments], capture_output=True, timeout=300, check=False)
     told = done.stderr.decode(errors="replace")
     shown = " ".join(arguments)
     assert done.returncode == expect, f"edgeseg {shown}: exit {done.returncode}, {told}"
     assert "Traceback" not in told, f"edgeseg {shown}: {told}"
+    assert tell in told, f"edgeseg {shown} does not mention {tell}: {told}"
     return done.stdout.decode(errors="replace")
 
 
@@ -51,16 +50,22 @@ def check_environment() -> None:
 
 def check_help() -> None:
     """Each command explains itself, at once and with examples."""
+    most_s = 0.0
     for command in COMMANDS:
-        # The best of three: what is bounded is the command's own work, not a busy machine's.
-        times_s = []
-        for _ in range(3):
-            start_s = time.perf_counter()
-            text = run(*command.split(), "--help")
-            times_s.append(time.perf_counter() - start_s)
+        start_s = children_cpu_s()
+        text = run(*command.split(), "--help")
+        # Processor time: the wall clock of a machine that is busy with other work says nothing.
+        took_s = children_cpu_s() - start_s
+        most_s = max(most_s, took_s)
         assert "Usage: edgeseg" in text, f"edgeseg {command} --help says {text[:80]!r}"
-        assert min(times_s) < MAX_HELP_S, f"edgeseg {command} --help took {min(times_s):.2f} s"
-    print(f"help of {len(COMMANDS)} commands: the last one in {min(times_s) * 1000:.0f} ms")
+        assert took_s < MAX_HELP_S, f"edgeseg {command} --help took {took_s:.2f} s"
+    print(f"help of {len(COMMANDS)} commands: at most {most_s * 1000:.0f} ms of processor time")
+
+
+def children_cpu_s() -> float:
+    """Processor seconds of all finished child processes."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def draw(colour: tuple[int, int, int], *, background: str) -> Any:
@@ -165,7 +170,6 @@ def main() -> None:
     check_environment()
     check_help()
     assert run("--version").startswith("edgeseg ")
-    # What needs an extra says so in one line, and says which.
     with tempfile.TemporaryDirectory(prefix="edgeseg-smoke-") as name:
         folder = Path(name)
         # A folder outside the checkout: the wheel is tested, not the files that lie around.
@@ -177,6 +181,10 @@ def main() -> None:
         told = json.loads(run("bench", "--json", "--samples", "3", "--cold-samples", "1"))
         assert told, "bench printed an empty document"
         run("doctor")
+        # What needs an extra says so in one line, and says which.
+        checkpoint = folder / "segmenter.safetensors"
+        checkpoint.write_bytes(b"")
+        run("convert", str(checkpoint), "-o", "new.bundle", expect=1, tell="edgeseg[convert]")
     print("the wheel works without any extra")
 
 
