@@ -6,9 +6,14 @@ one with 32-bit ARM wheels.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.metadata
+import os
+import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -21,6 +26,8 @@ _RUNTIMES = (
     ("ai_edge_litert.interpreter", "ai-edge-litert"),
     ("tflite_runtime.interpreter", "tflite-runtime"),
 )
+# File descriptor 2 belongs to the whole process.
+_STDERR_LOCK = threading.Lock()
 _INTEGER_DTYPES = (np.dtype(np.int8), np.dtype(np.uint8))
 
 
@@ -60,6 +67,33 @@ def runtime_name() -> str:
     return load_runtime()[1]
 
 
+@contextmanager
+def _without_info_lines() -> Iterator[None]:
+    """Keep native `INFO:` lines off stderr; every other line is passed on.
+
+    The runtimes announce their delegate on file descriptor 2 and have no switch for it, but a
+    command's stderr is for what went wrong.
+    """
+    with _STDERR_LOCK, tempfile.TemporaryFile() as held:
+        try:
+            original = os.dup(2)
+        except OSError:
+            # A process without stderr has nothing to keep clean.
+            yield
+            return
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(original, 2)
+            held.seek(0)
+            lines = held.read().splitlines(keepends=True)
+            rest = b"".join(line for line in lines if not line.startswith(b"INFO: "))
+            with contextlib.suppress(OSError):
+                os.write(original, rest)
+            os.close(original)
+
+
 class Interpreter:
     """A loaded model with one input and one output.
 
@@ -97,8 +131,9 @@ class Interpreter:
         try:
             # The native side points into these bytes: they must live as long as it does.
             self._model = model
-            self._native = native(model_content=model, num_threads=threads)
-            self._native.allocate_tensors()
+            with _without_info_lines():
+                self._native = native(model_content=model, num_threads=threads)
+                self._native.allocate_tensors()
         except (ValueError, RuntimeError, SystemError) as error:
             # SystemError: tflite-runtime 2.14 beside NumPy 2.
             reason = str(error).strip().splitlines()[0] if str(error).strip() else "unknown reason"

