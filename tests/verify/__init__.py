@@ -1,0 +1,1 @@
+"""``make verify``: every figure that edgeseg promises, measured again through its own commands."""

@@ -1,0 +1,86 @@
+"""Prints what was promised, what was measured and whether it held; see ``--help``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from edgeseg.cli.console import print_json, print_table
+from tests.verify import device, quality
+from tests.verify.figure import Check, Row
+from tests.verify.workbench import REPOSITORY, Workbench
+
+NAMES = ("segmentation", "parity", "retrieval", "latency", "handheld")
+_PRESETS = REPOSITORY / "edgeseg" / "presets"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure everything; 0 when every figure was measured and held, else 1."""
+    options = _parser().parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="edgeseg-verify-") as folder:
+        work = Path(folder)
+        if options.work is not None:
+            work = options.work.absolute()
+            work.mkdir(parents=True, exist_ok=True)
+        bundle = options.bundle.absolute() if options.bundle else None
+        bench = Workbench(options.data.absolute(), work, bundle, options.segmenter.absolute())
+        rows = measure([*quality.checks(bench), *device.checks(bench)], options.only)
+    if options.json:
+        print_json({"rows": [row.to_dict() for row in rows], "held": all(r.fine for r in rows)})
+    else:
+        columns = ("what", "bar", "measured", "")
+        print_table(columns, [(row.what, row.bar, row.measured, row.status) for row in rows])
+    return 0 if rows and all(row.fine for row in rows) else 1
+
+
+def measure(checks: list[Check], only: list[str] | None) -> list[Row]:
+    """The rows of the checks whose name is in ``only``, or of all; tells each as it is done."""
+    rows: list[Row] = []
+    for check in checks:
+        if only and check.name not in only:
+            continue
+        start_s = time.perf_counter()
+        measured = check.rows()
+        rows += measured
+        seconds = time.perf_counter() - start_s
+        for row in measured:
+            told = f"{row.what}: {row.measured or '-'} ({row.bar}) {row.status}"
+            sys.stderr.write(f"[{seconds:5.0f} s] {told}\n")
+            sys.stderr.flush()
+    return rows
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.verify",
+        description="Measure every figure that edgeseg promises, on real photographs. "
+        "Exit code 0 when each was measured and held.",
+    )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=REPOSITORY.parent / "shared" / "data",
+        help="folder of the photographs (default: ../shared/data beside the repository)",
+    )
+    parser.add_argument("--bundle", type=Path, help="measure this bundle, not the default one")
+    parser.add_argument(
+        "--segmenter",
+        type=Path,
+        default=_PRESETS / "segmenter.safetensors",
+        help="the float checkpoint that the bundle was made from (default: the shipped one)",
+    )
+    parser.add_argument(
+        "--only", action="append", choices=NAMES, help="measure only these; may be repeated"
+    )
+    parser.add_argument(
+        "--work", type=Path, help="keep catalogues and conversions in this folder, for a next run"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
