@@ -8,8 +8,7 @@ from pathlib import Path
 
 from edgeseg.errors import DatasetError
 from edgeseg.evaluation.table import read_table
-
-PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
+from edgeseg.items import PICTURE_SUFFIXES
 
 
 @dataclass(frozen=True)

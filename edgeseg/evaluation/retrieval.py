@@ -125,7 +125,9 @@ def read_queries(table: Path, group_by: str | None = None, masks: bool = False) 
         for path in (image, mask) if masks else (image,):
             if path is not None and not path.is_file():
                 raise DatasetError(f"{table}: {path} is missing")
-        queries.append(Query(image, row["sku"], mask, row[group_by] if group_by else ""))
+        # As a catalogue holds it: a line break or a run of blanks in a cell is one blank.
+        sku = " ".join(row["sku"].split())
+        queries.append(Query(image, sku, mask, row[group_by] if group_by else ""))
     return queries
 
 

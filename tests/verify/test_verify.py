@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.verify import __main__ as verify
-from tests.verify.figure import Check, Figure, NotMeasuredError
+from tests.verify import device, quality
+from tests.verify.figure import Check, Figure, NotMeasuredError, Rule
 from tests.verify.workbench import Workbench, run
 
 
@@ -27,7 +28,7 @@ from tests.verify.workbench import Workbench, run
         ("told", 0.1, "told"),
     ],
 )
-def test_a_value_is_held_against_its_bar(rule: str, value: float, status: str) -> None:
+def test_a_value_is_held_against_its_bar(rule: Rule, value: float, status: str) -> None:
     row = Figure("IoU", rule, 0.88).row(value)
     assert row.status == status
     assert row.fine == (status in ("held", "told"))
@@ -71,8 +72,8 @@ def test_all_held_is_exit_code_0(monkeypatch: pytest.MonkeyPatch) -> None:
     def checks(bench: Workbench) -> list[Check]:
         return [Check("latency", (Figure("faster", ">=", 10, "{:.1f}x"),), lambda: [12.0])]
 
-    monkeypatch.setattr(verify.quality, "checks", lambda bench: [])
-    monkeypatch.setattr(verify.device, "checks", checks)
+    monkeypatch.setattr(quality, "checks", lambda bench: [])
+    monkeypatch.setattr(device, "checks", checks)
     assert verify.main(["--only", "latency"]) == 0
     assert verify.main(["--only", "retrieval"]) == 1
 
