@@ -1,4 +1,10 @@
-"""Building a catalogue: each item's picture is decoded, framed and embedded."""
+"""Building a catalogue: each item's picture is decoded, framed and embedded.
+
+A studio picture often shows more than the item: whoever wears it, and what else they wear. A
+worker's photo does not, or its segmenter leaves that out. So an item is described by the mean of two
+embeddings, of the picture framed as it is and of the garment that the segmenter finds in it; that is
+near to a query of either kind, and still one vector.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +24,7 @@ from edgeseg.embedder import studio_crop
 from edgeseg.errors import DatasetError, EdgesegError, ModelContractError
 from edgeseg.imaging import Photo
 from edgeseg.items import Item, check_item
+from edgeseg.postprocess import Segmentation, cutout_on_white
 
 # One picture is decoded while another is embedded; more would only hold more photos in memory.
 _DECODE_AHEAD = 2
@@ -38,9 +45,35 @@ class EmbedsPictures(Protocol):
         """``(H, W, 3)`` uint8 RGB, a crop on white, to ``(dim,)`` float32, L2-normalised."""
 
 
+class SegmentsPictures(Protocol):
+    """What a build needs of a segmenter; :class:`edgeseg.segmenter.Segmenter` is one."""
+
+    def segment(self, photo: Photo) -> Segmentation:
+        """``(H, W, 3)`` uint8 RGB to its masks."""
+
+
+def catalogue_views(picture: Photo, segmenter: SegmentsPictures | None) -> list[Photo]:
+    """The framings of a catalogue picture that describe its item together.
+
+    Args:
+        picture: ``(H, W, 3)`` uint8 RGB.
+        segmenter: finds the garment in it; None leaves that framing out.
+
+    Returns:
+        The picture framed as it is and, where the segmenter finds one, the garment on white.
+    """
+    views = [studio_crop(picture)]
+    if segmenter is not None:
+        segmentation = segmenter.segment(picture)
+        if segmentation.found:
+            views.append(cutout_on_white(picture, segmentation))
+    return views
+
+
 def build_catalogue(
     items: Sequence[tuple[Item, Path]],
     embedder: EmbedsPictures,
+    segmenter: SegmentsPictures | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Catalogue, list[tuple[str, str]]]:
     """Embed each item's picture and make a catalogue of them.
@@ -50,6 +83,8 @@ def build_catalogue(
     Args:
         items: each with its picture's path.
         embedder: the one that photos will be matched with.
+        segmenter: the one that photos will be matched with; None describes the pictures as they
+            are.
         on_progress: told (done, all) after each item.
 
     Returns:
@@ -65,11 +100,12 @@ def build_catalogue(
     kept: list[Item] = []
     embeddings: list[NDArray[np.float32]] = []
     unreadable: list[tuple[str, str]] = []
-    for done, (item, path, crop) in enumerate(_crops(items), start=1):
-        if isinstance(crop, EdgesegError):
-            unreadable.append((item.sku, str(crop)))
+    for done, (item, path, picture) in enumerate(_pictures(items), start=1):
+        if isinstance(picture, EdgesegError):
+            unreadable.append((item.sku, str(picture)))
         else:
-            embeddings.append(_checked_embedding(embedder, crop, path))
+            views = catalogue_views(picture, segmenter)
+            embeddings.append(_mean_embedding(embedder, views, path))
             kept.append(item)
         if on_progress is not None:
             on_progress(done, len(items))
@@ -80,10 +116,10 @@ def build_catalogue(
     return catalogue, unreadable
 
 
-def _crops(
+def _pictures(
     items: Sequence[tuple[Item, Path]],
 ) -> Iterator[tuple[Item, Path, Photo | EdgesegError]]:
-    """Each item's framed picture, or why there is none, in order; decoded a little ahead."""
+    """Each item's picture, or why there is none, in order; decoded a little ahead."""
     left = iter(items)
     pending: deque[tuple[Item, Path, Future[Photo | EdgesegError]]] = deque()
     with ThreadPoolExecutor(max_workers=1) as pool:
@@ -91,27 +127,30 @@ def _crops(
             for _ in items:
                 room = _DECODE_AHEAD - len(pending)
                 for item, path in itertools.islice(left, room):
-                    pending.append((item, path, pool.submit(_crop, path)))
-                item, path, crop = pending.popleft()
-                yield item, path, crop.result()
+                    pending.append((item, path, pool.submit(_read, path)))
+                item, path, picture = pending.popleft()
+                yield item, path, picture.result()
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _crop(path: Path) -> Photo | EdgesegError:
+def _read(path: Path) -> Photo | EdgesegError:
     try:
-        return studio_crop(imaging.read_photo(path))
+        return imaging.read_photo(path)
     except EdgesegError as error:
         return error
 
 
-def _checked_embedding(embedder: EmbedsPictures, crop: Photo, path: Path) -> NDArray[np.float32]:
-    embedding = embedder.embed(crop)
-    if embedding.shape != (embedder.dim,):
-        raise ModelContractError(
-            f"the embedder gives shape {embedding.shape} where ({embedder.dim},) was declared"
-        )
+def _mean_embedding(
+    embedder: EmbedsPictures, views: Sequence[Photo], path: Path
+) -> NDArray[np.float32]:
+    embeddings = [embedder.embed(view) for view in views]
+    for embedding in embeddings:
+        if embedding.shape != (embedder.dim,):
+            raise ModelContractError(
+                f"the embedder gives shape {embedding.shape} where ({embedder.dim},) was declared"
+            )
     try:
-        return unit_vector(embedding)
+        return unit_vector(np.mean(embeddings, axis=0))
     except ValueError as error:
         raise ModelContractError(f"the embedder fails on {path.name}: {error}") from error

@@ -70,12 +70,16 @@ def build(
     from edgeseg.embedder import Embedder
     from edgeseg.indexing import build_catalogue
     from edgeseg.items import read_items
+    from edgeseg.presets import open_bundle
+    from edgeseg.segmenter import Segmenter
 
     start_s = time.perf_counter()
     rows = read_items(items, allow_missing=skip_unreadable)
-    embedder = Embedder(bundle, threads=threads)
+    opened = open_bundle(bundle)
+    embedder = Embedder(opened, threads=threads)
+    segmenter = Segmenter(opened, threads=threads)
     with console.progress_reporter("embedding") as report:
-        catalogue, unreadable = build_catalogue(rows, embedder, on_progress=report)
+        catalogue, unreadable = build_catalogue(rows, embedder, segmenter, on_progress=report)
     if unreadable and not skip_unreadable:
         _tell_unreadable(unreadable)
         console.print_error(

@@ -62,16 +62,17 @@ class Augmentation:
         """Reads the fields from JSON types.
 
         Raises:
-            ValueError: an unknown field.
+            ValueError: an unknown field, or a value that cannot be drawn from.
         """
         unknown = set(values) - {field.name for field in fields(cls)}
         if unknown:
             raise ValueError(f"unknown augmentation field {', '.join(sorted(unknown))}")
-        values = dict(values)
-        if "scale" in values:
-            low, high = values["scale"]
-            values["scale"] = (float(low), float(high))
-        return cls(**values)
+        low, high = (float(value) for value in values.get("scale", cls.scale))
+        single = {name: float(value) for name, value in values.items() if name != "scale"}
+        options = cls(**single, scale=(low, high))
+        if not (0 < low <= high < np.inf and 0 < options.stretch < np.inf):
+            raise ValueError("augmentation: scale is [low, high] above 0, and stretch is above 0")
+        return options
 
 
 def augment(

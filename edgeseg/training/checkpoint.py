@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from edgeseg.errors import FormatError, ModelContractError
+from edgeseg.errors import FormatError, ManifestError, ModelContractError
 from edgeseg.files import read_bounded, write_atomic
 from edgeseg.limits import MAX_CHECKPOINT_BYTES
 from edgeseg.preprocessing import Preprocessing
@@ -101,14 +101,16 @@ def load_checkpoint(path: Path) -> Checkpoint:
             run=metadata["run"],
             model_version=metadata["model_version"],
         )
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+    except (SafetensorError, ManifestError, ValueError, KeyError, TypeError) as error:
         raise FormatError(f"{path}: not a checkpoint of edgeseg, or damaged ({error})") from error
+    except RecursionError as error:
+        raise FormatError(f"{path}: not a checkpoint of edgeseg: nested too deeply") from error
 
 
 def get_weights(model: Any) -> Weights:
     """A model's variables by name, as float32 arrays, whatever framework built it."""
     return {
-        name: np.asarray(_to_numpy(variable), dtype=np.float32)
+        name: np.asarray(to_numpy(variable), dtype=np.float32)
         for name, variable in _variables(model).items()
     }
 
@@ -146,7 +148,8 @@ def _variables(model: Any) -> dict[str, Any]:
     return found
 
 
-def _to_numpy(variable: Any) -> NDArray[np.float32]:
+def to_numpy(variable: Any) -> NDArray[Any]:
+    """A variable's value as an array, whatever framework and backend hold it."""
     value = variable.value
     tensor = value() if callable(value) else value
     if hasattr(tensor, "detach"):

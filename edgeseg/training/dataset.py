@@ -1,9 +1,10 @@
 """Folders of labelled photographs, read into memory.
 
 A folder holds ``split.csv`` with the columns ``image``, ``mask`` (paths relative to the CSV) and,
-where known, ``split`` (``train`` or ``val``) and a group (``group`` or ``sender``); or it holds
-``images/`` and ``masks/`` paired by file stem. Without a ``split`` column a fifth of the groups is
-held out, chosen by a seeded hash, so that no group stands on both sides.
+where known, ``split`` (``train`` or ``val``; rows of any other are left alone) and a group
+(``group`` or ``sender``); or it holds ``images/`` and ``masks/`` paired by file stem. Without a
+``split`` column a fifth of the groups is held out, chosen by a seeded hash, so that no group stands
+on both sides.
 """
 
 from __future__ import annotations
@@ -100,7 +101,12 @@ def load_dataset(
         DatasetError: a folder is unusable, or there is nothing to train or to validate on.
         PhotoError: a photograph or a mask cannot be read.
     """
-    listed = [(index, pair) for index, f in enumerate(folders) for pair in list_pairs(f)]
+    listed = [
+        (index, pair)
+        for index, folder in enumerate(folders)
+        for pair in list_pairs(folder)
+        if pair.split in ("train", "val")
+    ]
     train: list[Sample] = []
     val: list[Sample] = []
     for done, (index, pair) in enumerate(listed, start=1):
@@ -110,7 +116,7 @@ def load_dataset(
             on_progress(done, len(listed))
     if not train or not val:
         raise DatasetError(f"{len(train)} photographs to train and {len(val)} to validate on")
-    return Dataset(tuple(train), tuple(val), tuple(Path(f).name for f in folders))
+    return Dataset(tuple(train), tuple(val), _names(folders))
 
 
 def digest(samples: Sequence[Sample]) -> str:
@@ -120,6 +126,15 @@ def digest(samples: Sequence[Sample]) -> str:
         sha.update(np.ascontiguousarray(sample.image).data)
         sha.update(np.ascontiguousarray(sample.mask).data)
     return sha.hexdigest()
+
+
+def _names(folders: Sequence[Path]) -> tuple[str, ...]:
+    """A name for each folder; figures go by it, so two folders never share one."""
+    short = [Path(folder).name or Path(folder).resolve().name for folder in folders]
+    return tuple(
+        name if short.count(name) == 1 else f"{name}#{index + 1}"
+        for index, name in enumerate(short)
+    )
 
 
 def _load(pair: Pair, folder: int, max_side_px: int) -> Sample:

@@ -17,6 +17,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from edgeseg.errors import DatasetError
 from edgeseg.interpreter import Interpreter
 from edgeseg.preprocessing import Preprocessing
 from edgeseg.training.augment import Augmentation, Image, augment, recolour
@@ -123,9 +124,16 @@ def train_embedder(
     A state of the same run in ``run_folder`` is continued.
 
     Raises:
+        DatasetError: fewer than two items to train on, or none to validate on.
         FormatError: ``run_folder`` holds another run.
     """
     recipe = run.recipe
+    train, val = (sum(bool(i.scenes) for i in side) for side in (run.train, run.val))
+    if train < 2 or not val:
+        raise DatasetError(
+            f"{train} items with snapshots to train on and {val} to validate on: "
+            "2 and 1 are the fewest"
+        )
     keras.utils.set_random_seed(run.seed)
     keras.config.set_dtype_policy("mixed_bfloat16" if run.precision == "bfloat16" else "float32")
     try:

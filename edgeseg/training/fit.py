@@ -24,7 +24,7 @@ from safetensors.numpy import load, save
 from edgeseg.errors import FormatError
 from edgeseg.files import read_bounded, write_atomic
 from edgeseg.limits import MAX_CHECKPOINT_BYTES
-from edgeseg.training.checkpoint import get_weights, set_weights
+from edgeseg.training.checkpoint import get_weights, set_weights, to_numpy
 from edgeseg.training.recipe import Schedule
 
 Batch = tuple[NDArray[Any], NDArray[Any]]
@@ -119,6 +119,7 @@ def fit(
     while len(history.epochs) < epochs and history.stale_epochs() < patience:
         epoch, started = len(history.epochs), time.monotonic()
         drops = history.drops(schedule.patience)
+        _place_dropout(model, epoch * task.epoch_steps)
         losses: list[float] = []
         for step, (inputs, targets) in enumerate(_prefetch(task.batches(epoch))):
             done = epoch * task.epoch_steps + step
@@ -147,11 +148,13 @@ def fit(
 def _store(model: Any, run_folder: Path, history: History) -> None:
     tensors = {f"weights/{name}": value for name, value in get_weights(model).items()}
     for index, variable in enumerate(model.optimizer.variables):
-        value = variable.value
-        tensor = value.detach().cpu() if hasattr(value, "detach") else value
-        tensors[f"optimizer/{index:04d}"] = np.ascontiguousarray(np.asarray(tensor))
+        tensors[f"optimizer/{index:04d}"] = np.ascontiguousarray(to_numpy(variable))
     text = json.dumps({"run": history.run, "epochs": history.epochs})
     write_atomic(run_folder / STATE_FILE, save(tensors, metadata={"history": text}))
+    _tell(run_folder, history)
+
+
+def _tell(run_folder: Path, history: History) -> None:
     write_atomic(run_folder / "history.json", json.dumps(history.epochs, indent=1).encode())
 
 
@@ -164,9 +167,9 @@ def _restore(model: Any, run_folder: Path, run: dict[str, Any]) -> History:
         tensors = load(data)
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         stored = json.loads(header["__metadata__"]["history"])
-        history = History(stored["run"], stored["epochs"])
+        history = History(stored["run"], list(stored["epochs"]))
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise FormatError(f"{path}: damaged ({error}); delete the folder to start anew") from error
+        raise _damaged(path, error) from error
     # Compared as JSON: a tuple that went through the file has become a list.
     if json.loads(json.dumps(run)) != history.run:
         raise FormatError(f"{run_folder} holds another run (recipe, data or seed): choose another")
@@ -174,9 +177,29 @@ def _restore(model: Any, run_folder: Path, run: dict[str, Any]) -> History:
     set_weights(
         model, {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
     )
-    for index, variable in enumerate(model.optimizer.variables):
-        variable.assign(tensors[f"optimizer/{index:04d}"])
+    try:
+        for index, variable in enumerate(model.optimizer.variables):
+            variable.assign(tensors[f"optimizer/{index:04d}"])
+    except (ValueError, KeyError) as error:
+        # Another release of Keras may keep other variables for the same optimizer.
+        raise _damaged(path, error) from error
+    # The last run may have been killed between the two files of an epoch.
+    _tell(run_folder, history)
     return history
+
+
+def _damaged(path: Path, error: Exception) -> FormatError:
+    reason = " ".join(str(error).split())
+    return FormatError(f"{path}: damaged ({reason}); delete the folder to start anew")
+
+
+def _place_dropout(model: Any, done: int) -> None:
+    """Dropout draws by a seed and a count: here the count is the place in the run."""
+    for variable in model.non_trainable_variables:
+        if variable.name.endswith("seed_generator_state"):
+            state = to_numpy(variable).copy()
+            state[1] = done
+            variable.assign(state)
 
 
 def _prefetch(batches: Iterable[Batch]) -> Iterator[Batch]:

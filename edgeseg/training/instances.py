@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg import imaging
-from edgeseg.embedder import studio_crop
 from edgeseg.errors import DatasetError, PhotoError
 from edgeseg.evaluation.table import read_table
+from edgeseg.indexing import catalogue_views
 from edgeseg.postprocess import Segmentation, cutout_on_white, segmentation_from
 from edgeseg.preprocessing import Preprocessing
 from edgeseg.segmenter import Segmenter
@@ -97,9 +97,13 @@ def load_instances(
             rng = np.random.default_rng([seed, index])
             name = row.sku or str(row.image)
             instance = found.setdefault(name, Instance(name))
-            clean = studio_crop(photo) if row.sku else cutout_on_white(photo, segmentation)
-            instance.clean.append(preprocessing.resized(clean))
-            instance.teacher_inputs.append(teacher_input.resized(clean))
+            views = (
+                catalogue_views(photo, segmenter)
+                if row.sku
+                else [cutout_on_white(photo, segmentation)]
+            )
+            instance.clean += [preprocessing.resized(view) for view in views]
+            instance.teacher_inputs += [teacher_input.resized(view) for view in views]
             for scene in _scenes(photo, segmentation, segmenter, backgrounds, recipe, rng):
                 instance.scenes.append(preprocessing.resized(scene))
         if on_progress is not None:
@@ -127,8 +131,8 @@ def _rows(folder: Path) -> Iterator[_Row]:
         raise DatasetError(f"{folder}: needs split.csv or items.csv")
     for row in read_table(table, ("image",)):
         if row.get("split", "train") == "train":
-            mask = folder / row["mask"] if "mask" in row else None
-            yield _Row(folder / row["image"], mask, row.get("sku"))
+            mask = folder / row["mask"] if row.get("mask") else None
+            yield _Row(folder / row["image"], mask, row.get("sku") or None)
 
 
 def _segmentation(photo: Image, row: _Row, segmenter: Segmenter) -> Segmentation | None:

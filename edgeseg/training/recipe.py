@@ -4,14 +4,30 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
 from edgeseg.errors import DatasetError
+from edgeseg.files import read_bounded
+from edgeseg.limits import MAX_MANIFEST_BYTES
 from edgeseg.training.augment import Augmentation
+from edgeseg.training.networks.embedder import EMBEDDERS
+from edgeseg.training.networks.tiramisu import TIRAMISUS
+
+OPTIMIZERS = ("adamw", "adam_amsgrad")
+SCHEDULES = ("cosine", "plateau")
+_POSITIVE: tuple[str, ...] = ("input_px", "batch", "epochs", "early_stopping_patience")
+# What JSON gives for each type of a recipe's field.
+_TYPES: dict[str, Any] = {
+    "str": str,
+    "int": int,
+    "float": (int, float),
+    "int | None": (int, type(None)),
+    "dict[str, Any]": dict,
+}
 
 
 @dataclass(frozen=True)
@@ -154,12 +170,12 @@ def load_recipe(kind: type[Recipe], name: str) -> Recipe:
     if name in names:
         text = (_folder(kind) / f"{name}.json").read_text(encoding="utf-8")
     elif Path(name).is_file():
-        text = Path(name).read_text(encoding="utf-8")
+        text = read_bounded(name, MAX_MANIFEST_BYTES, "training recipe").decode(errors="replace")
     else:
         raise DatasetError(f"no training recipe {name!r}: use {', '.join(names)}, or a JSON file")
     try:
         return _from_dict(kind, json.loads(text))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise DatasetError(f"training recipe {name}: {error}") from error
 
 
@@ -168,7 +184,9 @@ def with_epochs(recipe: Recipe, epochs: int | None) -> Recipe:
     return recipe if epochs is None else replace(recipe, epochs=epochs)
 
 
-def _from_dict(kind: type[Recipe], values: dict[str, Any]) -> Recipe:
+def _from_dict(kind: type[Recipe], values: object) -> Recipe:
+    if not isinstance(values, dict):
+        raise ValueError("must be an object")
     known = {field.name: str(field.type) for field in fields(kind)}
     if odd := known.keys() ^ values.keys():
         raise ValueError(f"missing or unknown: {', '.join(sorted(odd))}")
@@ -180,7 +198,44 @@ def _from_dict(kind: type[Recipe], values: dict[str, Any]) -> Recipe:
         name: readers[known[name]](value) if known[name] in readers else value
         for name, value in values.items()
     }
-    return kind(**read)
+    for name, value in read.items():
+        types = _TYPES.get(known[name])
+        if types and (not isinstance(value, types) or isinstance(value, bool)):
+            raise ValueError(f"{name} must be of type {known[name]}")
+    recipe = kind(**read)
+    _check(recipe)
+    return recipe
+
+
+def _check(recipe: SegmenterRecipe | EmbedderRecipe) -> None:
+    """Values that would end a run late, or be taken for others, are refused before it starts."""
+    if isinstance(recipe, SegmenterRecipe):
+        _one_of("network", recipe.network, TIRAMISUS)
+        stride = TIRAMISUS[recipe.network].total_stride
+        if recipe.input_px % stride:
+            raise ValueError(f"input_px must be a multiple of {stride} for {recipe.network}")
+        positive = _POSITIVE
+    else:
+        _one_of("network", recipe.network, EMBEDDERS)
+        if not 0 < recipe.validation_share < 1:
+            raise ValueError("validation_share must be between 0 and 1")
+        positive = (*_POSITIVE, "scenes", "temperature", "teacher_temperature")
+    for name in positive:
+        if not 0 < getattr(recipe, name) < math.inf:
+            raise ValueError(f"{name} must be above 0")
+    if recipe.epoch_samples is not None and recipe.epoch_samples < 1:
+        raise ValueError("epoch_samples must be above 0, or null")
+    if recipe.optimizer.keys() != {"name", "learning_rate", "weight_decay"}:
+        raise ValueError("optimizer needs name, learning_rate and weight_decay, and nothing else")
+    _one_of("optimizer", recipe.optimizer["name"], OPTIMIZERS)
+    if not 0 < float(recipe.optimizer["learning_rate"]) < math.inf:
+        raise ValueError("learning_rate must be above 0")
+    _one_of("schedule", recipe.schedule.name, SCHEDULES)
+
+
+def _one_of(what: str, value: Any, names: Iterable[str]) -> None:
+    if value not in list(names):
+        raise ValueError(f"{what} {value!r}: use one of {', '.join(names)}")
 
 
 def _folder(kind: type[SegmenterRecipe] | type[EmbedderRecipe]) -> Any:

@@ -174,7 +174,8 @@ class _SegmenterTask:
         scores: dict[int, list[float]] = {}
         for sample, logit in zip(self.run.dataset.val, logits, strict=True):
             height, width = sample.mask.shape
-            confidence = 1 / (1 + np.exp(-np.asarray(logit[..., 0], dtype=np.float32)))
+            # As a tanh, for exp overflows on logits of a network that has gone astray.
+            confidence = 0.5 + 0.5 * np.tanh(0.5 * np.asarray(logit[..., 0], dtype=np.float32))
             predicted = imaging.resize(confidence, width, height) >= _THRESHOLD
             scores.setdefault(sample.folder, []).append(iou(predicted, sample.mask > 0))
         figures: dict[str, float] = {}
@@ -205,4 +206,6 @@ def _by_folder(run: SegmenterRun) -> dict[int, list[int]]:
     for folder, weight in enumerate(run.folder_weights):
         if weight > 0 and folder not in members:
             raise DatasetError(f"{run.dataset.names[folder]}: nothing to train on")
+    if not any(run.folder_weights):
+        raise DatasetError("every data folder has the weight 0: nothing to train on")
     return {folder: indices for folder, indices in members.items() if run.folder_weights[folder]}

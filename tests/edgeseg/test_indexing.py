@@ -9,9 +9,11 @@ import pytest
 from numpy.typing import NDArray
 
 from edgeseg import imaging
+from edgeseg.catalogue import Catalogue
 from edgeseg.errors import DatasetError, ModelContractError
-from edgeseg.indexing import build_catalogue
+from edgeseg.indexing import build_catalogue, catalogue_views
 from edgeseg.items import Item, read_items
+from edgeseg.postprocess import Segmentation, SegmenterOptions, segmentation_from
 
 
 class MeanColour:
@@ -41,7 +43,9 @@ def pictures(tmp_path: Path) -> Path:
 def test_each_item_is_found_by_its_own_colour(pictures: Path) -> None:
     told: list[tuple[int, int]] = []
     catalogue, unreadable = build_catalogue(
-        read_items(pictures), MeanColour(), lambda done, total: told.append((done, total))
+        read_items(pictures),
+        MeanColour(),
+        on_progress=lambda done, total: told.append((done, total)),
     )
     assert unreadable == []
     assert told == [(1, 3), (2, 3), (3, 3)]
@@ -86,3 +90,41 @@ def test_two_builds_give_the_same_bytes(pictures: Path) -> None:
     for name in ("one", "two"):
         build_catalogue(read_items(pictures), MeanColour())[0].save(pictures / name)
     assert (pictures / "one").read_bytes() == (pictures / "two").read_bytes()
+
+
+class FindsRed:
+    """A segmenter that takes what is red for the garment."""
+
+    def segment(self, photo: NDArray[np.uint8]) -> Segmentation:
+        red = (photo[..., 0] > 150) & (photo[..., 1] < 100) & (photo[..., 2] < 100)
+        height, width = red.shape
+        return segmentation_from(red.astype(np.float32), width, height, SegmenterOptions())
+
+
+def test_an_item_is_described_by_its_picture_and_its_garment_together(tmp_path: Path) -> None:
+    worn = np.full((60, 50, 3), 255, np.uint8)
+    worn[5:20, 20:30] = (120, 90, 70)  # the wearer's head
+    worn[20:50, 10:40] = COLOURS["red"]
+    (tmp_path / "worn.png").write_bytes(imaging.encode_png(worn))
+    (tmp_path / "green.png").write_bytes(
+        imaging.encode_png(np.full((40, 40, 3), COLOURS["green"], np.uint8))
+    )
+    embedder, segmenter = MeanColour(), FindsRed()
+    views = catalogue_views(worn, segmenter)
+    assert len(views) == 2
+    expected = sum(embedder.embed(view) for view in views)
+
+    rows = read_items(tmp_path)
+    together, _ = build_catalogue(rows, embedder, segmenter)
+    alone, _ = build_catalogue(rows, embedder)
+
+    vector = (expected / np.linalg.norm(expected)).astype(np.float32)
+
+    def distance(catalogue: Catalogue, sku: str, query: NDArray[np.float32]) -> float:
+        return {match.sku: match.distance for match in catalogue.search(query, k=2)}[sku]
+
+    assert distance(together, "worn", vector) == pytest.approx(0, abs=1e-6)
+    assert distance(alone, "worn", vector) > 1e-3
+    # Where the segmenter finds nothing, the picture alone describes the item.
+    green = embedder.embed(views[0] * 0 + np.array(COLOURS["green"], np.uint8))
+    assert distance(together, "green", green) == distance(alone, "green", green)
