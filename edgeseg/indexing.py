@@ -1,8 +1,8 @@
 """Building a catalogue: each item's picture is decoded, framed and embedded.
 
 A studio picture often shows more than the item: whoever wears it, and what else they wear. A
-worker's photo does not, or its segmenter leaves that out. So an item is described by the mean of two
-embeddings, of the picture framed as it is and of the garment that the segmenter finds in it; that is
+worker's photo does not, or its segmenter leaves that out. So an item is described by the mean of
+two embeddings, of the picture framed as it is and of the garment that the segmenter finds in it:
 near to a query of either kind, and still one vector.
 """
 
