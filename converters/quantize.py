@@ -94,6 +94,9 @@ def quantize_aware(
         inner = getattr(layer, "layer", layer)
         if isinstance(inner, tf_keras.layers.BatchNormalization):
             inner.trainable = False
+    # A kernel's range is set when it is used in training; until then it is [-6, 6]. With batch
+    # normalization frozen, this pass changes nothing else.
+    quantized(calibration[:1], training=True)
     return quantized
 
 
@@ -104,7 +107,7 @@ class FixedRangeConfig(configs.Default8BitOutputQuantizeConfig):
         super().__init__(quantize_output=True)
         self.low, self.high = low, high
 
-    def get_output_quantizers(self, layer: Any) -> list[Any]:  # noqa: ARG002 - tfmot's signature
+    def get_output_quantizers(self, layer: Any) -> list[Any]:  # noqa: ARG002 - the signature of tfmot
         """One quantizer of a fixed range."""
         return [_fixed(self.low, self.high)] if self.quantize_output else []
 
@@ -126,6 +129,7 @@ class FixedRangeConvConfig(registry.Default8BitConvQuantizeConfig):
 
     def set_quantize_activations(self, layer: Any, quantize_activations: Any) -> None:
         """Nothing to set."""
+        del layer, quantize_activations
 
     def get_output_quantizers(self, layer: Any) -> list[Any]:  # noqa: ARG002 - as above
         """One quantizer of a fixed range."""

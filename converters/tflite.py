@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,7 +79,6 @@ def to_tflite(
     if quantization == "float16":
         converter.target_spec.supported_types = [tf.float16]
     if quantization in ("static", "aware"):
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = tf.uint8
         is_confidence = len(model.output_shape) == 4
         converter.inference_output_type = tf.uint8 if is_confidence else tf.int8
@@ -91,9 +86,12 @@ def to_tflite(
         if calibration is None or not len(calibration):
             raise ValueError("static quantization needs calibration pictures")
         pictures = calibration
+        # No float fallback. (After simulated quantization every range is in the graph already, and
+        # asking for this would ask for a calibration.)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.representative_dataset = lambda: ([p[None]] for p in pictures)
     try:
-        with _quiet_native_stderr(), warnings.catch_warnings():
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return bytes(converter.convert())
     except (RuntimeError, ValueError) as error:
@@ -130,16 +128,3 @@ def anatomy(model: bytes) -> Anatomy:
         input_scale=float(given.quantization.scale[0]) if quantized else 1.0,
         input_zero_point=int(given.quantization.zeroPoint[0]) if quantized else 0,
     )
-
-
-@contextlib.contextmanager
-def _quiet_native_stderr() -> Iterator[None]:
-    """Keeps the converter's native log lines off the terminal; its errors are Python's."""
-    with tempfile.TemporaryFile() as log:
-        kept = os.dup(2)
-        try:
-            os.dup2(log.fileno(), 2)
-            yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgeseg.cli import console
 from edgeseg.cli.options import JsonOption
+
+if TYPE_CHECKING:
+    from converters.recipe import Recipe
+    from converters.report import Report
 
 _HELP = """Compress a checkpoint and pack it into a bundle.
 
@@ -77,15 +81,44 @@ def convert(
 ) -> None:
     """Convert a checkpoint; see ``_HELP``."""
     console.settings.quiet = as_json
-    # TensorFlow reads it when it is imported: its banner is no line of this command's.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from converters.quiet import quiet_native_stderr
+    from converters.recipe import load_recipe
+
+    chosen = load_recipe(recipe).with_overrides(iou_drop=floor_iou_drop, sparsity=prune_sparsity)
+    with contextlib.nullcontext() if console.settings.debug else quiet_native_stderr():
+        report = _run(
+            checkpoint,
+            embedder,
+            chosen,
+            output,
+            tuple(representative or ()),
+            tuple(parity or ()),
+            tuple(data or ()),
+        )
+    if as_json:
+        console.print_json({"bundle": str(output), **report.to_dict()})
+        return
+    columns, rows = report.table()
+    console.print_table(columns, rows)
+    console.print_line(f"calibrated on {report.representative}")
+    if report.tuning is not None:
+        console.print_line(f"fine-tuned on {report.tuning}")
+    console.print_line(f"{output} ({output.stat().st_size:,} bytes)")
+
+
+def _run(
+    checkpoint: Path,
+    embedder: Path | None,
+    recipe: Recipe,
+    output: Path,
+    representative: tuple[Path, ...],
+    parity: tuple[Path, ...],
+    data: tuple[Path, ...],
+) -> Report:
     with console.needs_extra("convert"):
         from converters.pipeline import Sources
         from converters.pipeline import convert as run
-        from converters.recipe import load_recipe
 
-    chosen = load_recipe(recipe).with_overrides(iou_drop=floor_iou_drop, sparsity=prune_sparsity)
-    sources = Sources(tuple(representative or ()), tuple(parity or ()), tuple(data or ()))
     step = ""
     with console.progress_reporter("converting") as report_steps:
 
@@ -96,13 +129,5 @@ def convert(
                 console.print_note(name)
             report_steps(done, total)
 
-        report = run(checkpoint, embedder, chosen, output, sources, on_progress)
-    if as_json:
-        console.print_json({"bundle": str(output), **report.to_dict()})
-        return
-    columns, rows = report.table()
-    console.print_table(columns, rows)
-    console.print_line(f"calibrated on {report.representative}")
-    if report.tuning is not None:
-        console.print_line(f"fine-tuned on {report.tuning}")
-    console.print_line(f"{output} ({output.stat().st_size:,} bytes)")
+        sources = Sources(representative, parity, data)
+        return run(checkpoint, embedder, recipe, output, sources, on_progress)
