@@ -89,13 +89,17 @@ def run_demo(
     """
     clock = Clock()
     trained = checkpoints or default_bundle_path().parent
+    networks = {name: trained / f"{name}.safetensors" for name in ("segmenter", "embedder")}
+    for path in networks.values():
+        if not path.is_file():
+            raise EdgesegError(f"there is no {path}")
     bundle, catalogue = out / "demo.bundle", out / "demo.catalogue"
     with clock.step("draw", f"drawing {items} garments and {snapshots} snapshots of some of them"):
         shop = draw_shop(out, items, snapshots, calibration, jobs, clock.tell)
     with clock.step("convert", "converting the shipped checkpoints to an int8 bundle"):
-        conversion = edgeseg(
-            *("convert", trained / "segmenter.safetensors"),
-            *("--embedder", trained / "embedder.safetensors"),
+        edgeseg(
+            *("convert", networks["segmenter"]),
+            *("--embedder", networks["embedder"]),
             *("--recipe", "static_wi8_ai8", "--representative", shop.calibration),
             *("--parity", shop.calibration, "-o", bundle),
         )
@@ -117,12 +121,11 @@ def run_demo(
         inputs = ("--catalogue", catalogue, "--photo", photo)
         bench = edgeseg("bench", bundle, *inputs, "--samples", "60", "--cold-samples", "3")
     sizes = {
-        "segmenter checkpoint": (trained / "segmenter.safetensors").stat().st_size,
-        "embedder checkpoint": (trained / "embedder.safetensors").stat().st_size,
+        **{f"{name} checkpoint": path.stat().st_size for name, path in networks.items()},
         "bundle": bundle.stat().st_size,
         f"catalogue of {items} items": catalogue.stat().st_size,
     }
-    figures = Figures(recall, segmentation, stages_ms, bench, conversion, sizes, clock.elapsed_s)
+    figures = Figures(recall, segmentation, stages_ms, bench, sizes, clock.elapsed_s)
     page = out / "index.html"
     write_page(page, matched, out / "catalogue", figures)
     _summarize(clock, figures, page)

@@ -57,7 +57,6 @@ class Figures:
         segmentation: IoU and the rest.
         stages_ms: median milliseconds of each stage of a match.
         bench: bench's document.
-        conversion: convert's document.
         sizes_bytes: sizes of the files made, by name.
         elapsed_s: seconds of each step of the demo, by name.
     """
@@ -66,7 +65,6 @@ class Figures:
     segmentation: Mapping[str, Any]
     stages_ms: Mapping[str, float]
     bench: Mapping[str, Any]
-    conversion: Mapping[str, Any]
     sizes_bytes: Mapping[str, int]
     elapsed_s: Mapping[str, float]
 
