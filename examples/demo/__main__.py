@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,10 @@ from examples.demo.page import Figures, write_page
 from examples.demo.shop import draw_shop
 
 _COMMAND = (sys.executable, "-c", "import sys; from edgeseg.cli import main; sys.exit(main())")
+
+
+# What TensorFlow and LiteRT log from native code, before and whatever the log level is set to.
+_CHATTER = re.compile(r"[IWE]\d{4} |WARNING: All log messages|INFO: Created TensorFlow Lite")
 
 
 class StepFailedError(Exception):
@@ -46,29 +52,46 @@ class Clock:
         self.elapsed_s[name] = time.perf_counter() - start
 
 
-def edgeseg(*arguments: str | Path) -> Any:
-    """Runs an edgeseg command with ``--json`` and returns what it printed.
+def edgeseg(*arguments: str | Path, tell: Callable[[str], None]) -> str:
+    """Runs an edgeseg command and returns what it printed on stdout.
+
+    Args:
+        arguments: what follows ``edgeseg`` on the command line.
+        tell: is given the command's own progress lines.
 
     Raises:
-        StepFailedError: if it failed.
+        StepFailedError: if it failed; its error line is on stderr by then.
     """
     environment = {"OMP_NUM_THREADS": "2", "TF_CPP_MIN_LOG_LEVEL": "3", **os.environ}
-    done = subprocess.run(
-        [*_COMMAND, *map(str, arguments), "--json"],
-        env=environment,
-        stdout=subprocess.PIPE,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise StepFailedError(f"edgeseg {arguments[0]} ended with exit code {done.returncode}")
-    return json.loads(done.stdout)
+    # A file takes any amount of output while stderr is read; a second pipe would fill and block.
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
+        with subprocess.Popen(
+            [*_COMMAND, *map(str, arguments)],
+            env=environment,
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            errors="backslashreplace",
+        ) as process:
+            for line in process.stderr or ():
+                if line.startswith("edgeseg:"):
+                    print(line, end="", file=sys.stderr)
+                elif line.strip() and not _CHATTER.match(line):
+                    tell(f"  {line.rstrip()}")
+        if process.returncode != 0:
+            raise StepFailedError(
+                f"edgeseg {arguments[0]} ended with exit code {process.returncode}"
+            )
+        output.seek(0)
+        return output.read()
 
 
 def run_demo(
     out: Path,
     items: int = 500,
     snapshots: int = 60,
-    calibration: int = 48,
+    calibration: int = 32,
     jobs: int = 2,
     checkpoints: Path | None = None,
 ) -> Path:
@@ -94,6 +117,10 @@ def run_demo(
         if not path.is_file():
             raise EdgesegError(f"there is no {path}")
     bundle, catalogue = out / "demo.bundle", out / "demo.catalogue"
+
+    def measured(*arguments: str | Path) -> Any:
+        return json.loads(edgeseg(*arguments, "--json", tell=clock.tell))
+
     with clock.step("draw", f"drawing {items} garments and {snapshots} snapshots of some of them"):
         shop = draw_shop(out, items, snapshots, calibration, jobs, clock.tell)
     with clock.step("convert", "converting the shipped checkpoints to an int8 bundle"):
@@ -102,24 +129,25 @@ def run_demo(
             *("--embedder", networks["embedder"]),
             *("--recipe", "static_wi8_ai8", "--representative", shop.calibration),
             *("--parity", shop.calibration, "-o", bundle),
+            tell=clock.tell,
         )
     with clock.step("index", "building the catalogue"):
-        edgeseg("index", "build", shop.items_csv, "--bundle", bundle, "-o", catalogue)
+        given: tuple[str | Path, ...] = ("--bundle", bundle, "-o", catalogue)
+        edgeseg("index", "build", shop.items_csv, *given, tell=clock.tell)
     with clock.step("match", "matching every snapshot, with its background and without"):
         matched, stages_ms = match_all(shop.queries_csv, catalogue, bundle)
     clock.tell(f"  frameworks loaded in the matching process: {loaded_frameworks() or 'none'}")
     with clock.step("measure", "measuring masks and matches"):
-        labelled = ("--images", shop.photos, "--masks", shop.masks, "--bundle", bundle)
-        segmentation = edgeseg("eval", "segmentation", *labelled)
-        asked = ("--queries", shop.queries_csv, "--catalogue", catalogue, "--bundle", bundle)
+        given = ("--images", shop.photos, "--masks", shop.masks, "--bundle", bundle)
+        segmentation = measured("eval", "segmentation", *given)
+        given = ("--queries", shop.queries_csv, "--catalogue", catalogue, "--bundle", bundle)
         recall = {
-            background: edgeseg("eval", "retrieval", *asked, "--background", background)
+            background: measured("eval", "retrieval", *given, "--background", background)
             for background in ("model", "none", "mask")
         }
     with clock.step("bench", "timing the bundle"):
-        photo = shop.photos / sorted(path.name for path in shop.photos.iterdir())[0]
-        inputs = ("--catalogue", catalogue, "--photo", photo)
-        bench = edgeseg("bench", bundle, *inputs, "--samples", "60", "--cold-samples", "3")
+        given = ("--catalogue", catalogue, "--photo", min(shop.photos.iterdir()))
+        bench = measured("bench", bundle, *given, "--samples", "60", "--cold-samples", "3")
     sizes = {
         **{f"{name} checkpoint": path.stat().st_size for name, path in networks.items()},
         "bundle": bundle.stat().st_size,
@@ -157,7 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("build/demo"), help="folder to write")
     parser.add_argument("--items", type=int, default=500, help="garments in the catalogue (500)")
     parser.add_argument("--snapshots", type=int, default=60, help="photos to match (60)")
-    parser.add_argument("--calibration", type=int, default=48, help="photos to calibrate on (48)")
+    parser.add_argument("--calibration", type=int, default=32, help="photos to calibrate on (32)")
     parser.add_argument("--jobs", type=int, default=2, help="processes that draw (2)")
     parser.add_argument("--checkpoints", type=Path, help="folder of other checkpoints to convert")
     given = parser.parse_args(arguments)

@@ -4,9 +4,9 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -106,11 +106,11 @@ def test_the_demo_runs_from_drawing_to_page(
     """All of it but the conversion, which takes minutes and has tests of its own."""
     run = demo.edgeseg
 
-    def without_conversion(*arguments: Any) -> Any:
+    def without_conversion(*arguments: str | Path, tell: Callable[[str], None]) -> str:
         if arguments[0] != "convert":
-            return run(*arguments)
+            return run(*arguments, tell=tell)
         shutil.copy(default_bundle_path(), arguments[-1])
-        return {}
+        return ""
 
     monkeypatch.setattr(demo, "edgeseg", without_conversion)
     # Other tests of this process may have loaded TensorFlow; the demo's own is tested below.
@@ -139,6 +139,20 @@ def test_a_failing_command_ends_the_demo_with_one_line(
     small = ["--items", "1", "--snapshots", "1", "--calibration", "1", "--jobs", "1"]
     assert demo.main(["--out", str(tmp_path / "out"), *small]) == 1
     assert capfd.readouterr().err == "demo: edgeseg convert ended with exit code 3\n"
+
+
+def test_a_command_is_heard_but_not_the_native_chatter(capfd: pytest.CaptureFixture[str]) -> None:
+    heard: list[str] = []
+    assert demo.edgeseg("--version", tell=heard.append).startswith("edgeseg ")
+    with pytest.raises(demo.StepFailedError, match="edgeseg index ended with exit code"):
+        demo.edgeseg("index", "info", "no-such.catalogue", tell=heard.append)
+    assert heard == []
+    told = capfd.readouterr().err
+    assert told.startswith("edgeseg: ")
+    assert told.count("\n") == 1
+    for line in ("I0000 00:00:1 1 port.cc:153] oneDNN", "INFO: Created TensorFlow Lite XNNPACK"):
+        assert demo._CHATTER.match(line)
+    assert not demo._CHATTER.match("comparing the segmenters")
 
 
 def test_missing_checkpoints_are_told_before_anything_is_drawn(
