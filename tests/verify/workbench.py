@@ -19,7 +19,8 @@ from edgeseg.presets import open_bundle
 from tests.verify.figure import NotMeasuredError
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-_EDGESEG = "import sys; from edgeseg.cli import main; sys.exit(main())"
+# The command of this working tree under this Python, also where it is not installed.
+EDGESEG = (sys.executable, "-c", "import sys; from edgeseg.cli import main; sys.exit(main())")
 _MAX_TOLD_CHARS = 300
 
 
@@ -107,7 +108,7 @@ class Workbench:
 @functools.cache
 def _edgeseg(arguments: tuple[str, ...]) -> dict[str, Any]:
     """One command is run once, however many checks need its figures."""
-    told = run([sys.executable, "-c", _EDGESEG, *arguments], f"edgeseg {arguments[0]}")
+    told = run([*EDGESEG, *arguments], f"edgeseg {arguments[0]}")
     document: dict[str, Any] = json.loads(told)
     return document
 
