@@ -65,8 +65,10 @@ def prune(
             return layer
         return tfmot.sparsity.keras.prune_low_magnitude(layer, pruning_schedule=schedule)
 
-    wrapped = tf_keras.models.clone_model(model, clone_function=wrap)
-    _copy_weights(model, wrapped)
+    # Cloned first: wrapping takes the layers themselves, and training would change the original.
+    copy = tf_keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    wrapped = tf_keras.models.clone_model(copy, clone_function=wrap)
     fine_tune(
         wrapped,
         data,
@@ -77,17 +79,6 @@ def prune(
         on_progress=on_progress,
     )
     return tfmot.sparsity.keras.strip_pruning(wrapped)
-
-
-def _copy_weights(model: Any, wrapped: Any) -> None:
-    """By layer: a wrapper adds a mask, a threshold and a step to its layer's own variables.
-
-    A wrapped functional layer keeps its own name inside, and cloning shares no variable.
-    """
-    plain = {layer.name: layer for layer in model.layers}
-    for layer in wrapped.layers:
-        inner = getattr(layer, "layer", layer)
-        inner.set_weights(plain[inner.name].get_weights())
 
 
 def _divisor_near(number: int, wanted: float) -> int:

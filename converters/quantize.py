@@ -85,8 +85,10 @@ def quantize_aware(
     with tfmot.quantization.keras.quantize_scope(
         {"FixedRangeConfig": FixedRangeConfig, "FixedRangeConvConfig": FixedRangeConvConfig}
     ):
-        annotated = tf_keras.models.clone_model(model, clone_function=annotate)
-        annotated.set_weights(model.get_weights())
+        # Cloned first: annotating takes the layers themselves.
+        copy = tf_keras.models.clone_model(model)
+        copy.set_weights(model.get_weights())
+        annotated = tf_keras.models.clone_model(copy, clone_function=annotate)
         quantized = tfmot.quantization.keras.quantize_apply(
             annotated, scheme=_Scheme(preprocessing)
         )

@@ -55,7 +55,7 @@ def test_labels_are_optional(float_model: bytes) -> None:
     assert found.failure(Floor()) is None
 
 
-@pytest.mark.parametrize("layer", ["stem", "down1_layer0", "bottleneck_layer1", "up0_layer0"])
+@pytest.mark.parametrize("layer", ["stem", "bottleneck_layer1"])
 def test_the_layer_that_was_broken_is_blamed(float_model: bytes, layer: str) -> None:
     broken = to_tflite(_with_noise(f"{layer}_conv", 1.0), "none")
     names = [each.name for each in build(TIRAMISUS["test_tiny"]).layers]
