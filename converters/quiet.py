@@ -20,7 +20,8 @@ def quiet_native_stderr() -> Iterator[None]:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)
-        with open(kept, "w", encoding="utf-8", errors="backslashreplace", closefd=False) as stream:
+        # Line by line, as stderr is: whoever reads it through a pipe waits for progress.
+        with open(kept, "w", 1, "utf-8", errors="backslashreplace", closefd=False) as stream:
             sys.stderr = stream
             yield
     finally:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import subprocess
 import sys
 import tempfile
@@ -22,10 +21,6 @@ from examples.demo.page import Figures, write_page
 from examples.demo.shop import draw_shop
 
 _COMMAND = (sys.executable, "-c", "import sys; from edgeseg.cli import main; sys.exit(main())")
-
-
-# What TensorFlow and LiteRT log from native code, before and whatever the log level is set to.
-_CHATTER = re.compile(r"[IWE]\d{4} |WARNING: All log messages|INFO: Created TensorFlow Lite")
 
 
 class StepFailedError(Exception):
@@ -77,7 +72,7 @@ def edgeseg(*arguments: str | Path, tell: Callable[[str], None]) -> str:
             for line in process.stderr or ():
                 if line.startswith("edgeseg:"):
                     print(line, end="", file=sys.stderr)
-                elif line.strip() and not _CHATTER.match(line):
+                else:
                     tell(f"  {line.rstrip()}")
         if process.returncode != 0:
             raise StepFailedError(
