@@ -133,6 +133,8 @@ def set_weights(model: Any, weights: Weights) -> None:
                 f"weights are of another network: {name} is {weights[name].shape}, "
                 f"not {tuple(variable.shape)}"
             )
+    # Only now, so that a refusal leaves the model as it was.
+    for name, variable in variables.items():
         variable.assign(weights[name])
 
 

@@ -148,7 +148,7 @@ def fit(
 def _store(model: Any, run_folder: Path, history: History) -> None:
     tensors = {f"weights/{name}": value for name, value in get_weights(model).items()}
     for index, variable in enumerate(model.optimizer.variables):
-        tensors[f"optimizer/{index:04d}"] = np.ascontiguousarray(to_numpy(variable))
+        tensors[f"optimizer/{index:04d}"] = np.asarray(to_numpy(variable), order="C")
     text = json.dumps({"run": history.run, "epochs": history.epochs})
     write_atomic(run_folder / STATE_FILE, save(tensors, metadata={"history": text}))
     _tell(run_folder, history)
@@ -179,7 +179,8 @@ def _restore(model: Any, run_folder: Path, run: dict[str, Any]) -> History:
     )
     try:
         for index, variable in enumerate(model.optimizer.variables):
-            variable.assign(tensors[f"optimizer/{index:04d}"])
+            # States of the first release hold a scalar as an array of one.
+            variable.assign(tensors[f"optimizer/{index:04d}"].reshape(variable.shape))
     except (ValueError, KeyError) as error:
         # Another release of Keras may keep other variables for the same optimizer.
         raise _damaged(path, error) from error

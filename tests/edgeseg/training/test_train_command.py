@@ -1,0 +1,184 @@
+"""``edgeseg train``, from drawn photographs to a checkpoint, also when it is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("keras", reason="needs the train extra")
+
+from edgeseg.cli import main
+from edgeseg.imaging import read_photo
+from edgeseg.presets import default_bundle_path
+from edgeseg.training.checkpoint import load_checkpoint
+from edgeseg.training.fit import STATE_FILE
+from tests.edgeseg.training.conftest import EMBEDDER_RECIPE, WriteRecipe
+
+KILLED_EPOCHS = 30
+PATIENCE_S = 240.0
+SEGMENTER_FILES = {
+    "segmenter.safetensors", "state.safetensors", "history.json", "curves.png", "predictions.png",
+}  # fmt: skip
+
+
+def run_cli(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str, str]:
+    capsys.readouterr()
+    code = main([str(argument) for argument in arguments])
+    told = capsys.readouterr()
+    return code, told.out, told.err
+
+
+def test_train_segmenter(
+    tmp_path: Path,
+    drawn_folder: Path,
+    write_recipe: WriteRecipe,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    output = tmp_path / "runs" / "first"
+    command: tuple[Any, ...] = (
+        "train", "segmenter", "--data", f"{drawn_folder}=0.5", "--recipe", write_recipe(),
+        "--backgrounds", drawn_folder / "images", "--epochs", "2", "-o", output,
+    )  # fmt: skip
+    code, out, err = run_cli(capsys, *command, "--json")
+    assert code == 0, err
+    told = json.loads(out)
+    assert [record["epoch"] for record in told["epochs"]] == [0, 1]
+    assert told["best"] in told["epochs"]
+    assert {path.name for path in output.iterdir()} == SEGMENTER_FILES
+    assert json.loads((output / "history.json").read_text()) == told["epochs"]
+    assert load_checkpoint(Path(told["checkpoint"])).evaluation == told["best"]
+    for name in ("curves.png", "predictions.png"):
+        assert read_photo(output / name).std() > 5
+
+    # Once more is a run that is done: the same figures, for people.
+    code, out, err = run_cli(capsys, *command)
+    assert code == 0, err
+    assert f"{told['best']['score']:.4g}" in out
+    assert "Traceback" not in err
+
+    # Another seed is another run, and is told so on one line.
+    code, out, err = run_cli(capsys, *command, "--seed", "5")
+    assert code == 1
+    assert "another run" in err
+    assert len(err.strip().splitlines()) == 1, err
+
+
+@pytest.mark.parametrize(
+    ("changed", "code", "told"),
+    [
+        ({"--data": "no-such-folder"}, 1, "needs split.csv"),
+        ({"--recipe": "no-such-recipe"}, 1, "no training recipe"),
+        ({"--backgrounds": "no-such-folder"}, 1, "no such folder"),
+        ({"--data": "folder=-1"}, 2, "must be a number"),
+        ({"--epochs": "0"}, 2, "--epochs"),
+    ],
+)
+def test_unusable_options(
+    changed: dict[str, str],
+    code: int,
+    told: str,
+    tmp_path: Path,
+    drawn_folder: Path,
+    write_recipe: WriteRecipe,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    options = {"--data": drawn_folder, "--recipe": write_recipe(), "-o": tmp_path / "run"}
+    flat = [word for pair in {**options, **changed}.items() for word in pair]
+    found, out, err = run_cli(capsys, "train", "segmenter", *flat)
+    assert found == code
+    assert told in err
+    assert not out
+    assert "Traceback" not in err
+    assert not (tmp_path / "run" / STATE_FILE).exists()
+
+
+def epochs_done(output: Path) -> int:
+    try:
+        return len(json.loads((output / "history.json").read_text()))
+    except FileNotFoundError:
+        return 0
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on(
+    tmp_path: Path,
+    drawn_folder: Path,
+    write_recipe: WriteRecipe,
+    repository: Path,
+) -> None:
+    output = tmp_path / "run"
+    recipe = write_recipe(epochs=KILLED_EPOCHS, augmentation={"flip": 0.5})
+    arguments = ["train", "segmenter", "--data", drawn_folder, "--recipe", recipe, "-o", output]
+    command = [
+        sys.executable, "-c", "import sys; from edgeseg.cli import main; sys.exit(main())",
+        *map(str, arguments), "--json",
+    ]  # fmt: skip
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with (tmp_path / "told.txt").open("wb") as told:
+        process = subprocess.Popen(command, cwd=repository, env=environment, stderr=told)
+        deadline = time.monotonic() + PATIENCE_S
+        while epochs_done(output) < 2 and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL, (tmp_path / "told.txt").read_text()
+    done = epochs_done(output)
+    assert 2 <= done < KILLED_EPOCHS
+    before = json.loads((output / "history.json").read_text())
+    load_checkpoint(output / "segmenter.safetensors")
+    # What a kill in the midst of a write leaves is swept by a later write, an hour on.
+    (output / ".edgeseg-0123456789abcdef.tmp").write_bytes(b"half a state")
+    for left in output.glob(".edgeseg-*.tmp"):
+        os.utime(left, (time.time() - 7200,) * 2)
+
+    again = subprocess.run(
+        command, cwd=repository, env=environment, capture_output=True, check=False, timeout=300
+    )
+    assert again.returncode == 0, again.stderr.decode()
+    epochs = json.loads(again.stdout)["epochs"]
+    assert [record["epoch"] for record in epochs] == list(range(KILLED_EPOCHS))
+    # What was done stays done, to the second that it took.
+    assert epochs[:done] == before
+    assert {path.name for path in output.iterdir()} == SEGMENTER_FILES
+    checkpoint = load_checkpoint(output / "segmenter.safetensors")
+    assert checkpoint.evaluation["score"] == max(record["score"] for record in epochs)
+
+
+def test_train_embedder(
+    tmp_path: Path,
+    studio_folder: Path,
+    drawn_folder: Path,
+    write_recipe: WriteRecipe,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if not default_bundle_path().is_file():
+        pytest.skip("the default bundle is not built here")
+    output = tmp_path / "run"
+    command: tuple[Any, ...] = (
+        "train", "embedder", "--data", studio_folder, "--data", drawn_folder,
+        "--backgrounds", drawn_folder / "images", "--recipe", write_recipe(EMBEDDER_RECIPE),
+        "-o", output, "--json",
+    )  # fmt: skip
+    code, out, err = run_cli(capsys, *command)
+    assert code == 0, err
+    told = json.loads(out)
+    assert len(told["epochs"]) == EMBEDDER_RECIPE["epochs"]
+    # 12 SKUs, and the 8 photographs of the training split as items of their own.
+    assert told["best"]["catalogue_items"] == 20
+    assert 0 <= told["best"]["match_recall_at_1"] <= told["best"]["match_recall_at_10"] <= 1
+    checkpoint = load_checkpoint(Path(told["checkpoint"]))
+    assert checkpoint.kind == "embedder"
+    assert checkpoint.preprocessing.resize == "pad_white"
+    assert {path.name for path in output.iterdir()} == {
+        "embedder.safetensors", "state.safetensors", "history.json", "curves.png",
+    }  # fmt: skip
+    code, out, err = run_cli(capsys, *command)
+    assert code == 0, err
+    assert json.loads(out) == told
