@@ -2,9 +2,10 @@
 
 Cleaning happens on the confidence at the network's own resolution, which is small, before it is
 brought to the photo's: the work does not grow with the photo, and the boundary keeps the sub-pixel
-position that bilinear interpolation gives it. On the 50 validation snapshots the two ways score
-alike (mean IoU 0.869 here, 0.870 on the photo's grid, 0.862 without cleaning; a network in
-mid-training at 160 px).
+position that bilinear interpolation gives it. On the 50 validation snapshots and 100 street photos
+the two ways score alike (mean IoU 0.922 and 0.822 here, 0.922 and 0.821 on the photo's grid, 0.916
+and 0.834 without cleaning; the shipped float network). A component may be small beside the largest
+and still be garment, shoes under a coat for one: at a twentieth the two sets score 0.921 and 0.831.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class SegmenterOptions:
     """
 
     threshold: float = 0.5
-    min_component_ratio: float = 0.1
+    min_component_ratio: float = 0.05
     max_hole_ratio: float = 0.005
     min_foreground_ratio: float = 0.005
     clean: bool = True
