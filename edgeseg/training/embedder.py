@@ -22,10 +22,9 @@ from edgeseg.interpreter import Interpreter
 from edgeseg.preprocessing import Preprocessing
 from edgeseg.training.augment import Augmentation, Image, augment, recolour
 from edgeseg.training.checkpoint import Checkpoint, get_weights
-from edgeseg.training.fit import Batch, History, fit
+from edgeseg.training.fit import Batch, History, compiled, fit
 from edgeseg.training.instances import TEACHER_PX, Instance
 from edgeseg.training.networks.embedder import EMBEDDERS
-from edgeseg.training.optimizers import optimizer_from
 from edgeseg.training.recipe import EmbedderRecipe
 
 CHECKPOINT_FILE = "embedder.safetensors"
@@ -134,26 +133,19 @@ def train_embedder(
             f"{train} items with snapshots to train on and {val} to validate on: "
             "2 and 1 are the fewest"
         )
-    keras.utils.set_random_seed(run.seed)
-    keras.config.set_dtype_policy("mixed_bfloat16" if run.precision == "bfloat16" else "float32")
-    try:
-        model = EMBEDDERS[recipe.network].build(keras, recipe.input_px)
-    finally:
-        keras.config.set_dtype_policy("float32")
-    model.compile(
-        optimizer=optimizer_from(recipe.optimizer),
-        loss=SoftTargetContrastive(recipe.temperature),
-        jit_compile=False,
+    model = compiled(
+        EMBEDDERS[recipe.network].build,
+        SoftTargetContrastive(recipe.temperature),
+        recipe,
+        run.seed,
+        run.precision,
     )
     return fit(
         model,
         _EmbedderTask(run, model, run_folder / CHECKPOINT_FILE),
         run_folder,
         run.describe(),
-        epochs=recipe.epochs,
-        peak_rate=float(recipe.optimizer["learning_rate"]),
-        schedule=recipe.schedule,
-        patience=recipe.early_stopping_patience,
+        recipe,
         on_step=on_step,
         on_epoch=on_epoch,
     )
@@ -172,7 +164,8 @@ class _EmbedderTask:
         )
         self.trainable = [i for i, instance in enumerate(run.train) if instance.scenes]
         self.batch = min(recipe.batch, len(self.trainable))
-        self.epoch_steps = max(1, recipe.epoch_samples // self.batch)
+        samples = recipe.epoch_samples or len(self.trainable)
+        self.epoch_steps = max(1, samples // self.batch)
 
     def batches(self, epoch: int) -> Iterator[Batch]:
         size = self.run.recipe.input_px

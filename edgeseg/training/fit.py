@@ -14,8 +14,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Protocol
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
@@ -25,7 +27,8 @@ from edgeseg.errors import FormatError
 from edgeseg.files import read_bounded, write_atomic
 from edgeseg.limits import MAX_CHECKPOINT_BYTES
 from edgeseg.training.checkpoint import get_weights, set_weights, to_numpy
-from edgeseg.training.recipe import Schedule
+from edgeseg.training.optimizers import optimizer_from
+from edgeseg.training.recipe import TrainingRecipe
 
 Batch = tuple[NDArray[Any], NDArray[Any]]
 STATE_FILE = "state.safetensors"
@@ -83,16 +86,40 @@ class History:
         return drops
 
 
+def compiled(
+    build: Callable[[ModuleType, int], Any],
+    loss: Any,
+    recipe: TrainingRecipe,
+    seed: int,
+    precision: str,
+) -> Any:
+    """Builds a network with seeded weights and compiles it for training.
+
+    Args:
+        build: from the framework and the input's side to the network.
+        loss: a Keras loss.
+        recipe: the input's side and the optimizer.
+        seed: of the weights and of every random choice inside the network.
+        precision: ``float32``, or ``bfloat16`` for the layers' arithmetic (weights stay float32).
+    """
+    keras.utils.set_random_seed(seed)
+    keras.config.set_dtype_policy("mixed_bfloat16" if precision == "bfloat16" else "float32")
+    try:
+        model = build(keras, recipe.input_px)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    # XLA compiles for minutes on a CPU and gains nothing there.
+    model.compile(optimizer=optimizer_from(recipe.optimizer), loss=loss, jit_compile=False)
+    return model
+
+
 def fit(
     model: Any,
     task: Task,
     run_folder: Path,
     run: dict[str, Any],
+    recipe: TrainingRecipe,
     *,
-    epochs: int,
-    peak_rate: float,
-    schedule: Schedule,
-    patience: int,
     on_step: Callable[[int, int, float], None] | None = None,
     on_epoch: Callable[[dict[str, float]], None] | None = None,
 ) -> History:
@@ -103,10 +130,7 @@ def fit(
         task: batches, validation, and what to do with the best.
         run_folder: holds the state and ``history.json``.
         run: what the run is; a state of another run is refused.
-        epochs: the most epochs.
-        peak_rate: the learning rate that the schedule starts from.
-        schedule: how the learning rate moves.
-        patience: epochs without a better score after which training ends.
+        recipe: how long, and how the learning rate moves.
         on_step: called with (epoch, step, mean loss so far).
         on_epoch: called with the epoch's record.
 
@@ -116,7 +140,9 @@ def fit(
     run_folder.mkdir(parents=True, exist_ok=True)
     model.optimizer.build(model.trainable_variables)
     history = _restore(model, run_folder, run)
-    while len(history.epochs) < epochs and history.stale_epochs() < patience:
+    schedule, epochs = recipe.schedule, recipe.epochs
+    peak_rate = float(recipe.optimizer["learning_rate"])
+    while len(history.epochs) < epochs and history.stale_epochs() < recipe.early_stopping_patience:
         epoch, started = len(history.epochs), time.monotonic()
         drops = history.drops(schedule.patience)
         _place_dropout(model, epoch * task.epoch_steps)
@@ -179,8 +205,7 @@ def _restore(model: Any, run_folder: Path, run: dict[str, Any]) -> History:
     )
     try:
         for index, variable in enumerate(model.optimizer.variables):
-            # States of the first release hold a scalar as an array of one.
-            variable.assign(tensors[f"optimizer/{index:04d}"].reshape(variable.shape))
+            variable.assign(tensors[f"optimizer/{index:04d}"])
     except (ValueError, KeyError) as error:
         # Another release of Keras may keep other variables for the same optimizer.
         raise _damaged(path, error) from error

@@ -64,23 +64,20 @@ class Schedule:
         return peak * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
 
-@dataclass(frozen=True)
-class SegmenterRecipe:
-    """How a segmenter is trained.
+@dataclass(frozen=True, kw_only=True)
+class TrainingRecipe:
+    """What every recipe says.
 
     Attributes:
-        network: a name in ``TIRAMISUS``.
+        network: the network's name.
         input_px: side of the network's square input.
         scale, offset: input = pixel * scale + offset, for pixels of 0 to 255.
-        batch: photographs in a step.
+        batch: samples in a step.
         epochs: the most epochs.
-        epoch_samples: photographs in an epoch, drawn by the folders' weights; None is each
-            training photograph once.
+        epoch_samples: samples in an epoch; None is each training sample once.
         optimizer: ``name`` (``adamw`` or ``adam_amsgrad``), ``learning_rate``, ``weight_decay``.
         schedule: how the learning rate moves.
-        iou_weight: weight of the soft IoU beside cross-entropy.
-        early_stopping_patience: epochs without a better validation IoU after which a run ends.
-        augmentation: how photographs are changed.
+        early_stopping_patience: epochs without a better validation score after which a run ends.
     """
 
     network: str
@@ -92,27 +89,33 @@ class SegmenterRecipe:
     epoch_samples: int | None
     optimizer: dict[str, Any]
     schedule: Schedule
-    iou_weight: float
     early_stopping_patience: int
-    augmentation: Augmentation
 
     def to_dict(self) -> dict[str, Any]:
         """The recipe as JSON types."""
         return asdict(self)
 
 
-@dataclass(frozen=True)
-class EmbedderRecipe:
-    """How an embedder is trained.
+@dataclass(frozen=True, kw_only=True)
+class SegmenterRecipe(TrainingRecipe):
+    """How a segmenter is trained; ``network`` is a name in ``TIRAMISUS``.
 
     Attributes:
-        network: a name in ``EMBEDDERS``.
-        input_px: side of the network's square input.
-        scale, offset: input = pixel * scale + offset, for pixels of 0 to 255.
-        batch: instances in a step, each seen twice: as a query and as a catalogue picture.
-        epochs: epochs in the run.
-        epoch_samples: instances in an epoch.
-        optimizer, schedule, early_stopping_patience: as in ``SegmenterRecipe``.
+        iou_weight: weight of the soft IoU beside cross-entropy.
+        augmentation: how photographs are changed.
+    """
+
+    iou_weight: float
+    augmentation: Augmentation
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbedderRecipe(TrainingRecipe):
+    """How an embedder is trained; ``network`` is a name in ``EMBEDDERS``.
+
+    A sample is an item, seen twice in a step: as a query and as a catalogue picture.
+
+    Attributes:
         temperature: of the contrastive loss.
         teacher_share: weight of the teacher's similarities in the targets, given a teacher.
         teacher_temperature: sharpness of the teacher's similarities.
@@ -124,16 +127,6 @@ class EmbedderRecipe:
         query_view, studio_view: how each side is changed at each step.
     """
 
-    network: str
-    input_px: int
-    scale: float
-    offset: float
-    batch: int
-    epochs: int
-    epoch_samples: int
-    optimizer: dict[str, Any]
-    schedule: Schedule
-    early_stopping_patience: int
     temperature: float
     teacher_share: float
     teacher_temperature: float
@@ -144,10 +137,6 @@ class EmbedderRecipe:
     scene: Augmentation
     query_view: Augmentation
     studio_view: Augmentation
-
-    def to_dict(self) -> dict[str, Any]:
-        """The recipe as JSON types."""
-        return asdict(self)
 
 
 Recipe = TypeVar("Recipe", SegmenterRecipe, EmbedderRecipe)

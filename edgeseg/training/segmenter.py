@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,10 +17,9 @@ from edgeseg.preprocessing import Preprocessing
 from edgeseg.training.augment import augment
 from edgeseg.training.checkpoint import Checkpoint, get_weights
 from edgeseg.training.dataset import Dataset, digest
-from edgeseg.training.fit import Batch, History, fit
+from edgeseg.training.fit import Batch, History, compiled, fit
 from edgeseg.training.losses import BceSoftIou
 from edgeseg.training.networks.tiramisu import TIRAMISUS
-from edgeseg.training.optimizers import optimizer_from
 from edgeseg.training.recipe import SegmenterRecipe
 
 CHECKPOINT_FILE = "segmenter.safetensors"
@@ -81,29 +79,19 @@ def train_segmenter(
         FormatError: ``run_folder`` holds another run.
     """
     recipe = run.recipe
-    keras.utils.set_random_seed(run.seed)
-    policy = "mixed_bfloat16" if run.precision == "bfloat16" else "float32"
-    keras.config.set_dtype_policy(policy)
-    try:
-        model = TIRAMISUS[recipe.network].build(keras, recipe.input_px)
-    finally:
-        keras.config.set_dtype_policy("float32")
-    # XLA compiles for minutes on a CPU and gains nothing there.
-    model.compile(
-        optimizer=optimizer_from(recipe.optimizer),
-        loss=BceSoftIou(recipe.iou_weight),
-        jit_compile=False,
+    model = compiled(
+        TIRAMISUS[recipe.network].build,
+        BceSoftIou(recipe.iou_weight),
+        recipe,
+        run.seed,
+        run.precision,
     )
-    task = _SegmenterTask(run, model, run_folder / CHECKPOINT_FILE)
     return fit(
         model,
-        task,
+        _SegmenterTask(run, model, run_folder / CHECKPOINT_FILE),
         run_folder,
         run.describe(),
-        epochs=recipe.epochs,
-        peak_rate=float(recipe.optimizer["learning_rate"]),
-        schedule=recipe.schedule,
-        patience=recipe.early_stopping_patience,
+        recipe,
         on_step=on_step,
         on_epoch=on_epoch,
     )
