@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgeseg import limits
-from edgeseg.errors import DatasetError, EdgesegError
-from edgeseg.files import PathLike, read_bounded, shown_path
+from edgeseg.errors import DatasetError
+from edgeseg.files import PathLike, shown_path
 from edgeseg.formats.catalogue_file import has_control_characters
+from edgeseg.table import located_rows
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
 _REQUIRED_COLUMNS = ("sku", "image")
@@ -111,59 +110,20 @@ def _items_of_folder(folder: Path) -> Iterator[tuple[Item, Path]]:
 
 
 def _items_of_csv(path: Path) -> Iterator[tuple[Item, Path]]:
-    name = shown_path(path)
-    try:
-        text = read_bounded(path, limits.MAX_CSV_BYTES, "item list").decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"{name} is not UTF-8 text: save it as 'CSV UTF-8'") from error
-    except EdgesegError as error:
-        raise DatasetError(str(error)) from error
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        header = [cell.strip() for cell in next(reader, [])]
-        _check_header(header, name)
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield _item_of_row(header, cells, path.parent, f"{name} line {reader.line_num}")
-    except csv.Error as error:
-        raise DatasetError(f"{name} line {reader.line_num} is not valid CSV: {error}") from error
-
-
-def _check_header(header: list[str], name: str) -> None:
-    for column in _REQUIRED_COLUMNS:
-        if column not in header:
-            raise DatasetError(
-                f"{name} has no column {column}: its first line must be a header, separated by "
-                f"commas, with sku and image"
-            )
-    if "" in header or len(set(header)) != len(header):
-        raise DatasetError(f"{name} has a column without a name, or a name twice, in its header")
-
-
-def _item_of_row(
-    header: list[str], cells: list[str], folder: Path, where: str
-) -> tuple[Item, Path]:
-    if len(cells) != len(header):
-        raise DatasetError(f"{where} has {len(cells)} cells, and the header has {len(header)}")
-    # A line break inside a quoted cell is a space in what is printed in one line.
-    values = {
-        column: " ".join(cell.split()) if column != "image" else cell.strip()
-        for column, cell in zip(header, cells, strict=True)
-    }
-    image = values["image"]
-    if not image or "\0" in image:
-        raise DatasetError(f"{where} has no usable image path")
-    attributes = {
-        column: value
-        for column, value in values.items()
-        if value and column not in _REQUIRED_COLUMNS
-    }
-    item = Item(values["sku"], attributes)
-    try:
-        check_item(item)
-    except DatasetError as error:
-        raise DatasetError(f"{where}: {error}") from error
-    return item, folder / image
+    for where, row in located_rows(path, _REQUIRED_COLUMNS):
+        # A line break inside a quoted cell is a space in what is printed in one line.
+        values = {name: " ".join(value.split()) for name, value in row.items()}
+        attributes = {
+            name: value for name, value in values.items() if value and name not in _REQUIRED_COLUMNS
+        }
+        item = Item(values["sku"], attributes)
+        try:
+            check_item(item)
+        except DatasetError as error:
+            raise DatasetError(f"{where}: {error}") from error
+        if "\0" in row["image"]:
+            raise DatasetError(f"{where}: no usable image path")
+        yield item, path.parent / row["image"]
 
 
 def _unique(rows: list[tuple[Item, Path]], name: str) -> list[tuple[Item, Path]]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgeseg.errors import DatasetError
-from edgeseg.evaluation.table import read_table
 from edgeseg.items import PICTURE_SUFFIXES
+from edgeseg.table import read_table
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ from edgeseg.errors import DatasetError
 from edgeseg.evaluation.bootstrap import mean_interval
 from edgeseg.evaluation.labelled import LabelledPhoto
 from edgeseg.evaluation.segmentation import read_pair
-from edgeseg.evaluation.table import read_table
 from edgeseg.labelling.grabcut import grabcut_mask
 from edgeseg.matcher import Matcher
 from edgeseg.postprocess import Segmentation, bounding_box, cutout_on_white
+from edgeseg.table import read_table
 
 Background = Literal["none", "grabcut", "model", "mask"]
 BACKGROUNDS: tuple[Background, ...] = get_args(Background)

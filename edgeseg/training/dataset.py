@@ -21,7 +21,7 @@ from edgeseg import imaging
 from edgeseg.errors import DatasetError
 from edgeseg.evaluation.labelled import LabelledPhoto, pair_by_stem
 from edgeseg.evaluation.segmentation import read_pair
-from edgeseg.evaluation.table import read_table
+from edgeseg.table import read_table
 
 VALIDATION_SHARE = 0.2
 _GROUP_COLUMNS = ("group", "sender")

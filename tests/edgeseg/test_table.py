@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from edgeseg.errors import DatasetError
-from edgeseg.evaluation.table import read_table
+from edgeseg.table import read_table
 
 
 def test_reads_what_spreadsheets_write(tmp_path: Path) -> None:
