@@ -66,9 +66,7 @@ def prune(
         return tfmot.sparsity.keras.prune_low_magnitude(layer, pruning_schedule=schedule)
 
     # Cloned first: wrapping takes the layers themselves, and training would change the original.
-    copy = tf_keras.models.clone_model(model)
-    copy.set_weights(model.get_weights())
-    wrapped = tf_keras.models.clone_model(copy, clone_function=wrap)
+    wrapped = tf_keras.models.clone_model(_clone(model), clone_function=wrap)
     fine_tune(
         wrapped,
         data,
@@ -78,7 +76,15 @@ def prune(
         callbacks=[tfmot.sparsity.keras.UpdatePruningStep()],
         on_progress=on_progress,
     )
-    return tfmot.sparsity.keras.strip_pruning(wrapped)
+    # Cloned last: the stripped layers still belong to the wrapped graph as well, and a later step
+    # that asks one for its output would get that graph's.
+    return _clone(tfmot.sparsity.keras.strip_pruning(wrapped))
+
+
+def _clone(model: Any) -> Any:
+    copy = tf_keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    return copy
 
 
 def _divisor_near(number: int, wanted: float) -> int:
