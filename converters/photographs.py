@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg.errors import DatasetError
-from edgeseg.imaging import read_mask, read_photo
+from edgeseg.evaluation.labelled import LabelledPhoto
+from edgeseg.evaluation.segmentation import read_pair
+from edgeseg.imaging import read_photo
+from edgeseg.items import PICTURE_SUFFIXES
 from edgeseg.preprocessing import Preprocessing
 from edgeseg.training.dataset import list_pairs
-
-_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,9 @@ def list_photographs(
         ]
     if (folder / "images").is_dir() and (folder / "masks").is_dir():
         return [(p.image, p.mask) for p in list_pairs(folder)]
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in _SUFFIXES and p.is_file())
+    found = sorted(
+        p for p in folder.rglob("*") if p.suffix.lower() in PICTURE_SUFFIXES and p.is_file()
+    )
     if not found:
         raise DatasetError(f"{folder}: holds no picture")
     return [(path, None) for path in found]
@@ -90,11 +93,7 @@ def resized_mask(mask: NDArray[np.bool_], preprocessing: Preprocessing) -> NDArr
 
 
 def _read(image_path: Path, mask_path: Path | None) -> Photograph:
-    image = read_photo(image_path)
-    mask = None if mask_path is None else read_mask(mask_path)
-    if mask is not None and mask.shape != image.shape[:2]:
-        raise DatasetError(
-            f"{mask_path}: mask is {mask.shape[1]}x{mask.shape[0]}, "
-            f"its photograph {image.shape[1]}x{image.shape[0]}"
-        )
+    if mask_path is None:
+        return Photograph(str(image_path), read_photo(image_path))
+    image, mask = read_pair(LabelledPhoto(image_path.stem, image_path, mask_path))
     return Photograph(str(image_path), image, mask)

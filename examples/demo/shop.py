@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,8 +11,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from examples.drawing.__main__ import write_snapshot, write_split
 from examples.drawing.cloth import studio_picture
+from examples.drawing.folder import process_pool, write_snapshot, write_split
 from examples.drawing.items import draw_item
 from examples.drawing.snapshot import snapshot
 
@@ -116,7 +115,7 @@ def draw_shop(
         out / "items.csv", out / "queries.csv", out / "photos", out / "masks", out / "calibration"
     )
     asked = [number * items // snapshots for number in range(snapshots)]
-    with ProcessPoolExecutor(max_workers=jobs) as pool:
+    with process_pool(jobs) as pool:
 
         def drawn(rows: Iterable[dict[str, str]], count: int, what: str) -> list[dict[str, str]]:
             done: list[dict[str, str]] = []

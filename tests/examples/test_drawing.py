@@ -7,9 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
-from examples.drawing.__main__ import main, write_folder
+from examples.drawing.__main__ import main
 from examples.drawing.backgrounds import GROUNDS
 from examples.drawing.cloth import studio_picture
+from examples.drawing.folder import write_folder
 from examples.drawing.garments import loose_pose, parts_of
 from examples.drawing.items import KINDS, draw_item
 from examples.drawing.prints import PRINTS, TILE_PX, print_tile

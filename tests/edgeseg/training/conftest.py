@@ -14,7 +14,7 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from edgeseg.imaging import encode_png
-from examples.drawing.__main__ import write_snapshot, write_split
+from examples.drawing.folder import write_snapshot, write_split
 
 PHOTO_PX = (72, 96)
 TRAIN_PHOTOS, VAL_PHOTOS = 8, 4
