@@ -18,6 +18,7 @@ _HELP_RUNS = 7
 # The seeds' FC-DenseNet103 is too large to ship, and its time does not depend on its weights.
 _MAKE_FCDENSENET103 = """
 import sys
+from pathlib import Path
 import tf_keras
 from converters.tflite import to_tflite
 from edgeseg.training.networks.tiramisu import TIRAMISUS
@@ -25,13 +26,15 @@ model = TIRAMISUS["fcdensenet103"].build(tf_keras, int(sys.argv[1]), sigmoid=Tru
 Path(sys.argv[2]).write_bytes(to_tflite(model, "none"))
 """
 _MATCH = """
-import resource, sys
+import sys
 from edgeseg import Catalogue, Matcher
 bundle = sys.argv[3] if len(sys.argv) > 3 else None
 found = Matcher(Catalogue.open(sys.argv[1]), bundle).match(sys.argv[2])
 assert len(found.matches) == 10
 assert not {"tensorflow", "keras", "tf_keras", "torch", "jax"} & set(sys.modules)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+# Not ru_maxrss, which a child inherits from the process that forked it.
+peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))
+print(int(peak.split()[1]) * 1024)
 """
 
 
