@@ -13,6 +13,12 @@ import typer
 
 from edgeseg.cli import console
 from edgeseg.cli.options import BundleOption, JsonOption
+from edgeseg.cli.training_data import (
+    TeacherNotesOption,
+    TeacherOption,
+    UnlabelledOption,
+    read_training_data,
+)
 
 if TYPE_CHECKING:
     from edgeseg.training.fit import History
@@ -24,7 +30,12 @@ and masks/ paired by file stem; without a split a fifth of the groups is held ou
 keeps the checkpoint with the best validation IoU, history.json, curves.png and predictions.png
 (the worst ten and ten random ones). The same command goes on with a run that was interrupted.
 
-Recipes: default, seed, or the path of your own JSON file.
+With --teacher the network learns from a larger one as well: from its confidence beside each label,
+and from unlabelled photographs that the teacher is sure of. --from starts from a checkpoint's
+weights and keeps its network.
+
+Recipes: default, student, recover (after pruning), teacher, seed, or the path of your own JSON
+file.
 
 Examples:
 
@@ -32,6 +43,8 @@ Examples:
   edgeseg train segmenter --data snapshots/ --data street/ -o runs/first
   edgeseg train segmenter --data snapshots/=0.6 --data street/=0.4 --backgrounds floors/ -o runs/a
   edgeseg train segmenter --data snapshots/ --recipe seed -o runs/seed
+  edgeseg train segmenter --data snapshots/ --from runs/a/segmenter.safetensors \\
+      --teacher runs/teacher/segmenter.safetensors --unlabelled photos/ -o runs/taught
 """
 
 _EMBEDDER_HELP = """Train an embedder to find an item's catalogue picture from its snapshot.
@@ -75,10 +88,16 @@ PrecisionOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
+    # Only now, for it takes its options from this module.
+    from edgeseg.cli import classes
+
     train = typer.Typer(
-        help="Train a segmenter or an embedder.", no_args_is_help=True, rich_markup_mode=None
+        help="Train a segmenter, a network of several classes, or an embedder.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
     )
     train.command("segmenter", help=_SEGMENTER_HELP, no_args_is_help=True)(segmenter)
+    train.command("classes", help=classes.TRAIN_HELP, no_args_is_help=True)(classes.train_classes)
     train.command("embedder", help=_EMBEDDER_HELP, no_args_is_help=True)(embedder)
     app.add_typer(train, name="train")
 
@@ -90,6 +109,19 @@ def segmenter(
     ],
     output: OutputOption,
     backgrounds: BackgroundsOption = None,
+    teacher: TeacherOption = None,
+    teacher_notes: TeacherNotesOption = None,
+    unlabelled: UnlabelledOption = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="CHECKPOINT", help="Start from these weights."),
+    ] = None,
+    encoder: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TFLITE", help="A MobileNet v1 to start the network mobilenet_unet from."
+        ),
+    ] = None,
     recipe: RecipeOption = "default",
     epochs: EpochsOption = None,
     seed: SeedOption = 0,
@@ -98,38 +130,47 @@ def segmenter(
 ) -> None:
     """Train a segmenter; see ``_SEGMENTER_HELP``."""
     console.settings.quiet = as_json
-    _quiet_tensorflow()
+    quiet_tensorflow()
     with console.needs_extra("train"):
         import keras
 
-        from edgeseg.training import report
+        from edgeseg.training import report, start
         from edgeseg.training import segmenter as training
-        from edgeseg.training.backgrounds import garment_free_parts, read_pictures
         from edgeseg.training.checkpoint import load_checkpoint
-        from edgeseg.training.dataset import load_dataset
         from edgeseg.training.recipe import SegmenterRecipe, load_recipe, with_epochs
 
+    if encoder is not None and checkpoint is not None:
+        raise typer.BadParameter("--encoder and --from are two ways to start: choose one")
     chosen = with_epochs(load_recipe(SegmenterRecipe, recipe), epochs)
-    folders, weights = zip(*(_weighted(text) for text in data), strict=True)
-    side = round(chosen.input_px * training.OVERSAMPLING)
-    with console.progress_reporter("reading photographs") as on_progress:
-        dataset = load_dataset(folders, side, on_progress)
+    begun = start.begin(chosen, checkpoint, encoder, seed)
+    found = read_training_data(
+        data,
+        unlabelled or [],
+        backgrounds or [],
+        teacher,
+        chosen,
+        chosen.input_px,
+        teacher_notes or output / "teacher.npz",
+    )
     run = training.SegmenterRun(
         recipe=chosen,
-        dataset=dataset,
-        folder_weights=weights,
-        backgrounds=read_pictures(backgrounds or ()) + garment_free_parts(dataset.train),
+        dataset=found.dataset,
+        folder_weights=found.weights,
+        backgrounds=found.backgrounds,
         seed=seed,
         precision=precision.value,
+        network=begun.network,
+        start=begun.weights,
+        teacher=found.teacher,
     )
     with _progress(chosen.epochs) as callbacks:
         history = training.train_segmenter(run, output, **callbacks)
-    checkpoint = output / training.CHECKPOINT_FILE
+    best = output / training.CHECKPOINT_FILE
     report.write_curves(history.epochs, output / "curves.png")
     report.write_contact_sheet(
-        load_checkpoint(checkpoint), dataset.val, keras, output / "predictions.png"
+        load_checkpoint(best), found.dataset.val, keras, output / "predictions.png"
     )
-    _tell(history, checkpoint, as_json)
+    _tell(history, best, as_json)
 
 
 def embedder(
@@ -150,7 +191,7 @@ def embedder(
 ) -> None:
     """Train an embedder; see ``_EMBEDDER_HELP``."""
     console.settings.quiet = as_json
-    _quiet_tensorflow()
+    quiet_tensorflow()
     with console.needs_extra("train"):
         from edgeseg.training import embedder as training
         from edgeseg.training import instances, report
@@ -181,23 +222,10 @@ def embedder(
     _tell(history, output / training.CHECKPOINT_FILE, as_json)
 
 
-def _quiet_tensorflow() -> None:
-    # TensorFlow reads it when it is imported: its banner is no line of this command's.
+def quiet_tensorflow() -> None:
+    """Keeps TensorFlow's banner off stderr: it is no line of a command's."""
+    # Read when TensorFlow is imported.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-
-def _weighted(text: str) -> tuple[Path, float]:
-    """``DIR`` or ``DIR=WEIGHT``."""
-    folder, mark, weight = text.rpartition("=")
-    if not mark:
-        return Path(text), 1.0
-    try:
-        value = float(weight)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < float("inf"):
-        raise typer.BadParameter(f"--data {text}: the weight after = must be a number from 0 up")
-    return Path(folder), value
 
 
 @contextmanager

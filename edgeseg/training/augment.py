@@ -82,6 +82,7 @@ def augment(
     options: Augmentation,
     backgrounds: Sequence[Image],
     rng: np.random.Generator,
+    target: Image | None = None,
 ) -> tuple[Image, Image]:
     """One random variant of a labelled photograph, stretched to the network's square.
 
@@ -92,25 +93,43 @@ def augment(
         options: how strongly to change it.
         backgrounds: pictures free of garments to put behind it; none leaves the background alone.
         rng: the sample's own generator.
+        target: ``(H, W)`` uint8, 0 to 255: what is to be learnt where that is not the mask, such as
+            a teacher's confidence.
 
     Returns:
         ``(size_px, size_px, 3)`` uint8 RGB and ``(size_px, size_px)`` uint8, 0 to 255: the share of
-        each pixel that the garment covers.
+        each pixel that the garment covers, or the target.
     """
-    image, soft = warp(image, mask, size_px, options, rng)
+    # Both masks go through one warp, as two channels.
+    masks = mask * 255 if target is None else np.dstack([mask * 255, target])
+    image, soft = warp(image, masks, size_px, options, rng)
+    learnt = soft
+    if target is not None:
+        soft, learnt = np.ascontiguousarray(soft[..., 0]), np.ascontiguousarray(soft[..., 1])
     if backgrounds and rng.random() < options.p_background:
         image = replace_background(image, soft, backgrounds, rng)
     if rng.random() < options.p_recolour:
         image = _blend(recolour(image, rng), image, soft)
     image = change_tone(image, options, rng)
-    return add_camera_faults(image, options, rng), soft
+    return add_camera_faults(image, options, rng), learnt
 
 
 def warp(
-    image: Image, mask: Image, size_px: int, options: Augmentation, rng: np.random.Generator
+    image: Image, masks: Image, size_px: int, options: Augmentation, rng: np.random.Generator
 ) -> tuple[Image, Image]:
-    """Flip, rotation, zoom, stretch and shift in the photograph's own geometry, in one step."""
-    height, width = mask.shape
+    """Flip, rotation, zoom, stretch and shift in the photograph's own geometry, in one step.
+
+    Args:
+        image: ``(H, W, 3)`` uint8 RGB.
+        masks: ``(H, W)`` or ``(H, W, C)`` uint8, 0 to 255.
+        size_px: side of the square.
+        options: how strongly to change it.
+        rng: the sample's own generator.
+
+    Returns:
+        The two, warped alike, of ``size_px`` square.
+    """
+    height, width = masks.shape[:2]
     angle = rng.uniform(-options.rotation_deg, options.rotation_deg)
     if rng.random() < options.p_quarter_turn:
         angle += 90.0 * int(rng.integers(1, 4))
@@ -132,7 +151,7 @@ def warp(
     size = (size_px, size_px)
     border = cv2.BORDER_REFLECT_101
     warped = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=border)
-    soft = cv2.warpAffine(mask * 255, matrix, size, flags=cv2.INTER_LINEAR, borderMode=border)
+    soft = cv2.warpAffine(masks, matrix, size, flags=cv2.INTER_LINEAR, borderMode=border)
     return warped, soft
 
 

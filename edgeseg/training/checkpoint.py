@@ -6,6 +6,7 @@ run that made it and the evaluation it was chosen by: a checkpoint never travels
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,14 +22,18 @@ from edgeseg.errors import FormatError, ManifestError, ModelContractError
 from edgeseg.files import read_bounded, write_atomic
 from edgeseg.limits import MAX_CHECKPOINT_BYTES
 from edgeseg.preprocessing import Preprocessing
+from edgeseg.training.networks import SegmenterNetwork
 from edgeseg.training.networks.embedder import MobileEmbedder
+from edgeseg.training.networks.mobilenet_unet import MobileNetUNet
 from edgeseg.training.networks.tiramisu import Tiramisu
 
 Weights = dict[str, NDArray[np.float32]]
 _METADATA_KEY = "edgeseg"
-_NETWORK_CLASSES: dict[str, type[Tiramisu] | type[MobileEmbedder]] = {
-    "segmenter": Tiramisu,
-    "embedder": MobileEmbedder,
+Network = SegmenterNetwork | MobileEmbedder
+# The first of each is that of checkpoints which do not name their architecture.
+_ARCHITECTURES: dict[str, dict[str, type[Network]]] = {
+    "segmenter": {"Tiramisu": Tiramisu, "MobileNetUNet": MobileNetUNet},
+    "embedder": {"MobileEmbedder": MobileEmbedder},
 }
 
 
@@ -44,15 +49,18 @@ class Checkpoint:
         evaluation: figures by name of the data set, as measured when it was chosen.
         run: the recipe, the command's options and the data digests of the run that made it.
         model_version: a label for people.
+        classes: names of the classes that a segmenter tells apart, by id; none for one of garments
+            and for an embedder.
     """
 
     kind: Literal["segmenter", "embedder"]
-    network: Tiramisu | MobileEmbedder
+    network: Network
     preprocessing: Preprocessing
     weights: Weights
     evaluation: dict[str, Any] = field(default_factory=dict)
     run: dict[str, Any] = field(default_factory=dict)
     model_version: str = ""
+    classes: tuple[str, ...] = ()
 
     def build(self, framework: ModuleType, **options: Any) -> Any:
         """The network with these weights, from the layers of ``framework``.
@@ -69,11 +77,13 @@ class Checkpoint:
         """Writes the checkpoint; the path holds the old file or the new one at any time."""
         metadata = {
             "kind": self.kind,
+            "architecture": type(self.network).__name__,
             "network": self.network.to_dict(),
             "preprocessing": self.preprocessing.to_dict(),
             "evaluation": self.evaluation,
             "run": self.run,
             "model_version": self.model_version,
+            "classes": self.classes,
         }
         text = json.dumps(metadata, sort_keys=True)
         write_atomic(path, save(self.weights, metadata={_METADATA_KEY: text}))
@@ -91,7 +101,10 @@ def load_checkpoint(path: Path) -> Checkpoint:
         header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
         metadata = json.loads(header["__metadata__"][_METADATA_KEY])
         kind = metadata["kind"]
-        network_class = _NETWORK_CLASSES[kind]
+        classes = _ARCHITECTURES[kind]
+        if not isinstance(metadata["network"], dict):
+            raise TypeError("network must be an object")
+        network_class = classes[metadata.get("architecture", next(iter(classes)))]
         return Checkpoint(
             kind=kind,
             network=network_class.from_dict(metadata["network"]),
@@ -100,6 +113,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
             evaluation=metadata["evaluation"],
             run=metadata["run"],
             model_version=metadata["model_version"],
+            # Checkpoints of before there were classes do not name any.
+            classes=tuple(metadata.get("classes", ())),
         )
     except (SafetensorError, ManifestError, ValueError, KeyError, TypeError) as error:
         raise FormatError(f"{path}: not a checkpoint of edgeseg, or damaged ({error})") from error
@@ -138,13 +153,23 @@ def set_weights(model: Any, weights: Weights) -> None:
         variable.assign(weights[name])
 
 
+def weights_digest(weights: Weights) -> str:
+    """SHA-256 over the weights, in order of their names."""
+    sha = hashlib.sha256()
+    for name in sorted(weights):
+        sha.update(name.encode())
+        sha.update(np.ascontiguousarray(weights[name]).data)
+    return sha.hexdigest()
+
+
 def _variables(model: Any) -> dict[str, Any]:
-    # Keras 3 names a variable "kernel", Keras 2 "layer/kernel:0"; random-state variables of
-    # Dropout ("seed_generator_state") are no weights.
+    # Keras 3 names a variable "kernel", Keras 2 "layer/kernel:0", and "depthwise_kernel" where
+    # Keras 3 has "kernel"; random-state variables of Dropout ("seed_generator_state") are no
+    # weights.
     found = {}
     for layer in model.layers:
         for variable in layer.weights:
-            name = variable.name.split("/")[-1].split(":")[0]
+            name = variable.name.split("/")[-1].split(":")[0].removeprefix("depthwise_")
             if name != "seed_generator_state":
                 found[f"{layer.name}/{name}"] = variable
     return found

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from edgeseg import imaging
 from edgeseg.errors import DatasetError
+from edgeseg.evaluation.classes import has_category_masks
 from edgeseg.evaluation.labelled import LabelledPhoto, pair_by_stem
 from edgeseg.evaluation.segmentation import read_pair
 from edgeseg.table import read_table
@@ -46,12 +47,15 @@ class Sample:
         mask: ``(H, W)`` uint8, 0 or 1.
         folder: index of the data folder that it came from.
         path: where the photograph is.
+        target: ``(H, W)`` uint8, 0 to 255: what is to be learnt where that is not ``mask``, see
+            :mod:`edgeseg.training.teacher`.
     """
 
     image: NDArray[np.uint8]
     mask: NDArray[np.uint8]
     folder: int
     path: Path
+    target: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,8 @@ def list_pairs(folder: Path) -> list[Pair]:
     elif (folder / "images").is_dir() and (folder / "masks").is_dir():
         found = pair_by_stem(folder / "images", folder / "masks").pairs
         pairs = [Pair(p.image, p.mask, _split_of(p.name), p.name) for p in found]
+    elif has_category_masks(folder):
+        raise DatasetError(f"{folder}: these are masks of classes, for `edgeseg train classes`")
     else:
         raise DatasetError(f"{folder}: needs split.csv, or images/ and masks/")
     for pair in pairs:
@@ -125,6 +131,8 @@ def digest(samples: Sequence[Sample]) -> str:
     for sample in samples:
         sha.update(np.ascontiguousarray(sample.image).data)
         sha.update(np.ascontiguousarray(sample.mask).data)
+        if sample.target is not None:
+            sha.update(np.ascontiguousarray(sample.target).data)
     return sha.hexdigest()
 
 
@@ -139,13 +147,18 @@ def _names(folders: Sequence[Path]) -> tuple[str, ...]:
 
 def _load(pair: Pair, folder: int, max_side_px: int) -> Sample:
     image, mask = read_pair(LabelledPhoto(pair.image.stem, pair.image, pair.mask))
-    height, width = mask.shape
-    factor = max_side_px / max(height, width)
-    soft = mask.astype(np.uint8) * 255
-    if factor < 1:
-        width, height = max(1, round(width * factor)), max(1, round(height * factor))
-        image, soft = imaging.resize(image, width, height), imaging.resize(soft, width, height)
+    image = shrunk(image, max_side_px)
+    soft = shrunk(mask.astype(np.uint8) * 255, max_side_px)
     return Sample(image, (soft >= imaging.MASK_THRESHOLD).astype(np.uint8), folder, pair.image)
+
+
+def shrunk(image: NDArray[np.uint8], max_side_px: int) -> NDArray[np.uint8]:
+    """A picture or a mask whose longer side is ``max_side_px`` at most, its shape kept."""
+    height, width = image.shape[:2]
+    factor = max_side_px / max(height, width)
+    if factor >= 1:
+        return image
+    return imaging.resize(image, max(1, round(width * factor)), max(1, round(height * factor)))
 
 
 def _pairs_from_csv(table: Path) -> Iterator[Pair]:

@@ -12,6 +12,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -26,6 +27,7 @@ from safetensors.numpy import load, save
 from edgeseg.errors import FormatError
 from edgeseg.files import read_bounded, write_atomic
 from edgeseg.limits import MAX_CHECKPOINT_BYTES
+from edgeseg.training.backend import jit_compile
 from edgeseg.training.checkpoint import get_weights, set_weights, to_numpy
 from edgeseg.training.optimizers import optimizer_from
 from edgeseg.training.recipe import TrainingRecipe
@@ -108,8 +110,7 @@ def compiled(
         model = build(keras, recipe.input_px)
     finally:
         keras.config.set_dtype_policy("float32")
-    # XLA compiles for minutes on a CPU and gains nothing there.
-    model.compile(optimizer=optimizer_from(recipe.optimizer), loss=loss, jit_compile=False)
+    model.compile(optimizer=optimizer_from(recipe.optimizer), loss=loss, jit_compile=jit_compile())
     return model
 
 
@@ -154,21 +155,37 @@ def fit(
             losses.append(float(np.mean(model.train_on_batch(inputs, targets))))
             if on_step is not None:
                 on_step(epoch, step + 1, float(np.mean(losses)))
-        figures = task.evaluate()
-        record = {
-            "epoch": epoch,
-            "loss": float(np.mean(losses)),
-            "learning_rate": rate,
-            "seconds": round(time.monotonic() - started, 1),
-            **figures,
-        }
-        history.epochs.append(record)
-        if history.best_epoch == epoch:
-            task.keep(record)
+        with _averaged(model):
+            figures = task.evaluate()
+            record = {
+                "epoch": epoch,
+                "loss": float(np.mean(losses)),
+                "learning_rate": rate,
+                "seconds": round(time.monotonic() - started, 1),
+                **figures,
+            }
+            history.epochs.append(record)
+            if history.best_epoch == epoch:
+                task.keep(record)
         _store(model, run_folder, history)
         if on_epoch is not None:
             on_epoch(record)
     return history
+
+
+@contextmanager
+def _averaged(model: Any) -> Iterator[None]:
+    """The moving averages in the place of the weights, where the optimizer keeps them."""
+    if not model.optimizer.use_ema:
+        yield
+        return
+    swap = keras.callbacks.SwapEMAWeights()
+    swap.set_model(model)
+    swap.on_test_begin()
+    try:
+        yield
+    finally:
+        swap.on_test_end()
 
 
 def _store(model: Any, run_folder: Path, history: History) -> None:

@@ -47,3 +47,33 @@ class BceSoftIou(keras.losses.Loss):
             # One pixel's worth of smoothing: an empty mask met by an empty prediction scores 1.
             loss = loss + self.iou_weight * (1.0 - (intersection + 1.0) / (union + 1.0))
         return loss
+
+
+class VoidCrossEntropy(keras.losses.Loss):
+    """Categorical cross-entropy on logits, over the pixels that are not void.
+
+    No class is weighted. All pixels of a step count alike, whichever photo they are of, as in the
+    code published with Jégou et al., arXiv 1611.09326.
+    """
+
+    def __init__(self, name: str = "void_cross_entropy") -> None:
+        super().__init__(name=name)
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """The loss of a step.
+
+        Args:
+            y_true: ``(N, H, W)`` class ids; one that is no channel of ``y_pred`` is void.
+            y_pred: ``(N, H, W, C)`` logits.
+
+        Returns:
+            ``()`` float32; 0 where every pixel is void.
+        """
+        classes = y_pred.shape[-1]
+        ids = ops.cast(y_true, "int32")
+        counted = ops.cast(ids < classes, "float32")
+        # PyTorch refuses an id without a channel, and a void pixel is multiplied by 0 in any case.
+        hot = ops.one_hot(ops.where(ids < classes, ids, 0), classes, dtype="float32")
+        log_shares = ops.log_softmax(ops.cast(y_pred, "float32"), axis=-1)
+        each = -ops.sum(hot * log_shares, axis=-1)
+        return ops.sum(each * counted) / ops.maximum(ops.sum(counted), 1.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,11 +14,11 @@ from edgeseg.errors import DatasetError
 from edgeseg.files import read_bounded
 from edgeseg.limits import MAX_MANIFEST_BYTES
 from edgeseg.training.augment import Augmentation
+from edgeseg.training.networks import SEGMENTERS
 from edgeseg.training.networks.embedder import EMBEDDERS
-from edgeseg.training.networks.tiramisu import TIRAMISUS
 
-OPTIMIZERS = ("adamw", "adam_amsgrad")
-SCHEDULES = ("cosine", "plateau")
+OPTIMIZERS = ("adamw", "adam_amsgrad", "rmsprop")
+SCHEDULES = ("cosine", "plateau", "exponential")
 _POSITIVE: tuple[str, ...] = ("input_px", "batch", "epochs", "early_stopping_patience")
 # What JSON gives for each type of a recipe's field.
 _TYPES: dict[str, Any] = {
@@ -36,8 +36,8 @@ class Schedule:
 
     Attributes:
         name: ``cosine`` (Loshchilov and Hutter, arXiv 1608.03983, without restarts, after a linear
-            warm-up) or ``plateau`` (multiplied by ``factor`` after ``patience`` epochs without a
-            better validation score).
+            warm-up), ``plateau`` (multiplied by ``factor`` after ``patience`` epochs without a
+            better validation score) or ``exponential`` (multiplied by ``factor`` after each epoch).
     """
 
     name: str
@@ -57,6 +57,8 @@ class Schedule:
         """
         if self.name == "plateau":
             return peak * self.factor**drops
+        if self.name == "exponential":
+            return peak * self.factor ** (step // epoch_steps)
         warmup = self.warmup_epochs * epoch_steps
         if step < warmup:
             return peak * (step + 1) / warmup
@@ -75,7 +77,9 @@ class TrainingRecipe:
         batch: samples in a step.
         epochs: the most epochs.
         epoch_samples: samples in an epoch; None is each training sample once.
-        optimizer: ``name`` (``adamw`` or ``adam_amsgrad``), ``learning_rate``, ``weight_decay``.
+        optimizer: ``name`` (``adamw`` or ``adam_amsgrad``), ``learning_rate``, ``weight_decay``,
+            and, on request, ``ema_momentum``: the validated and kept weights are then a moving
+            average of those at each step (Polyak and Juditsky, 1992).
         schedule: how the learning rate moves.
         early_stopping_patience: epochs without a better validation score after which a run ends.
     """
@@ -98,14 +102,21 @@ class TrainingRecipe:
 
 @dataclass(frozen=True, kw_only=True)
 class SegmenterRecipe(TrainingRecipe):
-    """How a segmenter is trained; ``network`` is a name in ``TIRAMISUS``.
+    """How a segmenter is trained; ``network`` is a name in ``SEGMENTERS``.
 
     Attributes:
         iou_weight: weight of the soft IoU beside cross-entropy.
+        teacher_share: weight of a teacher's confidence against a label, given a teacher.
+        confidence_floor: least certainty of the teacher about a photograph without a label.
+        photo_px: longer side that photographs are kept at in memory; None is half as much again as
+            the input, so that a zoom has pixels to show.
         augmentation: how photographs are changed.
     """
 
     iou_weight: float
+    teacher_share: float = 0.5
+    confidence_floor: float = 0.9
+    photo_px: int | None = None
     augmentation: Augmentation
 
 
@@ -140,13 +151,28 @@ class EmbedderRecipe(TrainingRecipe):
 
 
 Recipe = TypeVar("Recipe", SegmenterRecipe, EmbedderRecipe)
+_RECIPES = resources.files("edgeseg.training") / "recipes"
 _FOLDERS = {SegmenterRecipe: "segmenter", EmbedderRecipe: "embedder"}
 
 
 def recipe_names(kind: type[SegmenterRecipe] | type[EmbedderRecipe]) -> list[str]:
     """The recipes of a kind that come with the toolkit."""
-    names = (file.name for file in _folder(kind).iterdir())
-    return sorted(name.removesuffix(".json") for name in names if name.endswith(".json"))
+    return _names(_FOLDERS[kind])
+
+
+def read_recipe(folder: str, name: str) -> str:
+    """The JSON of a recipe, by its name in a folder of ``recipes/`` or by the path of a file.
+
+    Raises:
+        DatasetError: there is none.
+        EdgesegError: the file cannot be read.
+    """
+    names = _names(folder)
+    if name in names:
+        return (_RECIPES / folder / f"{name}.json").read_text(encoding="utf-8")
+    if Path(name).is_file():
+        return read_bounded(name, MAX_MANIFEST_BYTES, "training recipe").decode(errors="replace")
+    raise DatasetError(f"no training recipe {name!r}: use {', '.join(names)}, or a JSON file")
 
 
 def load_recipe(kind: type[Recipe], name: str) -> Recipe:
@@ -155,13 +181,7 @@ def load_recipe(kind: type[Recipe], name: str) -> Recipe:
     Raises:
         DatasetError: no such recipe, or one that cannot be read.
     """
-    names = recipe_names(kind)
-    if name in names:
-        text = (_folder(kind) / f"{name}.json").read_text(encoding="utf-8")
-    elif Path(name).is_file():
-        text = read_bounded(name, MAX_MANIFEST_BYTES, "training recipe").decode(errors="replace")
-    else:
-        raise DatasetError(f"no training recipe {name!r}: use {', '.join(names)}, or a JSON file")
+    text = read_recipe(_FOLDERS[kind], name)
     try:
         return _from_dict(kind, json.loads(text))
     except (ValueError, TypeError, RecursionError) as error:
@@ -177,7 +197,8 @@ def _from_dict(kind: type[Recipe], values: object) -> Recipe:
     if not isinstance(values, dict):
         raise ValueError("must be an object")
     known = {field.name: str(field.type) for field in fields(kind)}
-    if odd := known.keys() ^ values.keys():
+    optional = {field.name for field in fields(kind) if field.default is not MISSING}
+    if odd := (known.keys() ^ values.keys()) - (optional - values.keys()):
         raise ValueError(f"missing or unknown: {', '.join(sorted(odd))}")
     readers: dict[str, Callable[[Any], Any]] = {
         "Schedule": lambda value: Schedule(**value),
@@ -199,10 +220,15 @@ def _from_dict(kind: type[Recipe], values: object) -> Recipe:
 def _check(recipe: SegmenterRecipe | EmbedderRecipe) -> None:
     """Values that would end a run late, or be taken for others, are refused before it starts."""
     if isinstance(recipe, SegmenterRecipe):
-        _one_of("network", recipe.network, TIRAMISUS)
-        stride = TIRAMISUS[recipe.network].total_stride
+        _one_of("network", recipe.network, SEGMENTERS)
+        stride = SEGMENTERS[recipe.network].total_stride
         if recipe.input_px % stride:
             raise ValueError(f"input_px must be a multiple of {stride} for {recipe.network}")
+        if recipe.photo_px is not None and recipe.photo_px < 1:
+            raise ValueError("photo_px must be above 0, or null")
+        for name in ("teacher_share", "confidence_floor"):
+            if not 0 <= getattr(recipe, name) <= 1:
+                raise ValueError(f"{name} must be between 0 and 1")
         positive = _POSITIVE
     else:
         _one_of("network", recipe.network, EMBEDDERS)
@@ -214,8 +240,13 @@ def _check(recipe: SegmenterRecipe | EmbedderRecipe) -> None:
             raise ValueError(f"{name} must be above 0")
     if recipe.epoch_samples is not None and recipe.epoch_samples < 1:
         raise ValueError("epoch_samples must be above 0, or null")
-    if recipe.optimizer.keys() != {"name", "learning_rate", "weight_decay"}:
-        raise ValueError("optimizer needs name, learning_rate and weight_decay, and nothing else")
+    if recipe.optimizer.keys() - {"ema_momentum"} != {"name", "learning_rate", "weight_decay"}:
+        raise ValueError(
+            "optimizer needs name, learning_rate and weight_decay, may have ema_momentum, and "
+            "nothing else"
+        )
+    if not 0 <= float(recipe.optimizer.get("ema_momentum", 0)) < 1:
+        raise ValueError("ema_momentum must be at least 0 and below 1")
     _one_of("optimizer", recipe.optimizer["name"], OPTIMIZERS)
     if not 0 < float(recipe.optimizer["learning_rate"]) < math.inf:
         raise ValueError("learning_rate must be above 0")
@@ -227,5 +258,6 @@ def _one_of(what: str, value: Any, names: Iterable[str]) -> None:
         raise ValueError(f"{what} {value!r}: use one of {', '.join(names)}")
 
 
-def _folder(kind: type[SegmenterRecipe] | type[EmbedderRecipe]) -> Any:
-    return resources.files("edgeseg.training") / "recipes" / _FOLDERS[kind]
+def _names(folder: str) -> list[str]:
+    names = (file.name for file in (_RECIPES / folder).iterdir())
+    return sorted(name.removesuffix(".json") for name in names if name.endswith(".json"))

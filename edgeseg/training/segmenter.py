@@ -15,11 +15,17 @@ from edgeseg.errors import DatasetError
 from edgeseg.evaluation.metrics import iou
 from edgeseg.preprocessing import Preprocessing
 from edgeseg.training.augment import augment
-from edgeseg.training.checkpoint import Checkpoint, get_weights
+from edgeseg.training.checkpoint import (
+    Checkpoint,
+    Weights,
+    get_weights,
+    set_weights,
+    weights_digest,
+)
 from edgeseg.training.dataset import Dataset, digest
 from edgeseg.training.fit import Batch, History, compiled, fit
 from edgeseg.training.losses import BceSoftIou
-from edgeseg.training.networks.tiramisu import TIRAMISUS
+from edgeseg.training.networks import SEGMENTERS, SegmenterNetwork
 from edgeseg.training.recipe import SegmenterRecipe
 
 CHECKPOINT_FILE = "segmenter.safetensors"
@@ -39,6 +45,9 @@ class SegmenterRun:
         backgrounds: pictures free of garments.
         seed: of the weights and of every random choice.
         precision: ``float32``, or ``bfloat16`` for the layers' arithmetic (weights stay float32).
+        network: another network than the recipe names.
+        start: weights to start from; None draws them from the seed.
+        teacher: what the targets come from, see ``teacher.Teacher.describe``; None without one.
     """
 
     recipe: SegmenterRecipe
@@ -47,11 +56,22 @@ class SegmenterRun:
     backgrounds: Sequence[NDArray[np.uint8]]
     seed: int = 0
     precision: str = "float32"
+    network: SegmenterNetwork | None = None
+    start: Weights | None = None
+    teacher: dict[str, Any] | None = None
+
+    @property
+    def trained_network(self) -> SegmenterNetwork:
+        """The network that is trained."""
+        return SEGMENTERS[self.recipe.network] if self.network is None else self.network
 
     def describe(self) -> dict[str, Any]:
         """What must be the same for a run to be continued; JSON types."""
         return {
             "recipe": self.recipe.to_dict(),
+            "network": self.trained_network.to_dict(),
+            "start_digest": None if self.start is None else weights_digest(self.start),
+            "teacher": self.teacher,
             "folders": list(self.dataset.names),
             "folder_weights": list(self.folder_weights),
             "train_photographs": len(self.dataset.train),
@@ -77,15 +97,18 @@ def train_segmenter(
     Raises:
         DatasetError: a training photograph is missing from a folder with a weight.
         FormatError: ``run_folder`` holds another run.
+        ModelContractError: the start weights are of another network.
     """
     recipe = run.recipe
     model = compiled(
-        TIRAMISUS[recipe.network].build,
+        run.trained_network.build,
         BceSoftIou(recipe.iou_weight),
         recipe,
         run.seed,
         run.precision,
     )
+    if run.start is not None:
+        set_weights(model, run.start)
     return fit(
         model,
         _SegmenterTask(run, model, run_folder / CHECKPOINT_FILE),
@@ -126,7 +149,13 @@ class _SegmenterTask:
                 sample = self.run.dataset.train[order[place]]
                 rng = np.random.default_rng([self.run.seed, epoch, place])
                 image, soft = augment(
-                    sample.image, sample.mask, size, recipe.augmentation, self.run.backgrounds, rng
+                    sample.image,
+                    sample.mask,
+                    size,
+                    recipe.augmentation,
+                    self.run.backgrounds,
+                    rng,
+                    sample.target,
                 )
                 images[slot], masks[slot, ..., 0] = image, soft.astype(np.float32) / 255
             yield self.preprocessing.normalized(images), masks
@@ -178,7 +207,7 @@ class _SegmenterTask:
         recipe = self.run.recipe
         Checkpoint(
             kind="segmenter",
-            network=TIRAMISUS[recipe.network],
+            network=self.run.trained_network,
             preprocessing=self.preprocessing,
             weights=get_weights(self.model),
             evaluation=figures,

@@ -30,8 +30,10 @@ class Tiramisu:
         growth_rate: feature maps that each dense layer adds (``k`` in the paper).
         stem_filters: filters of the first convolution.
         order: the order inside a dense layer, see the module's docstring.
-        stem_stride: 1 as in the paper, or 2: the network then works at half the input's
-            resolution, and the logits are resized to the input's by bilinear interpolation.
+        stem_stride: 1 as in the paper, or 2 or 4: the network then works at half or a quarter of
+            the input's resolution, and the logits are resized to the input's by bilinear
+            interpolation. The stem's kernel grows with it (3, 3 and 7), so that it reads every
+            pixel, and its neighbours too.
         upsampling: ``transposed`` convolution as in the paper, or a 1x1 convolution followed by a
             ``nearest`` or ``bilinear`` resize.
         dropout: the rate after each convolution of a dense layer; 0 leaves the layer out.
@@ -41,6 +43,13 @@ class Tiramisu:
             concatenated tensors alike, so that int8 concatenation need not rescale them.
         classes: channels of the logits; 1 is a single foreground.
         weight_decay: L2 penalty on convolution kernels.
+        separable: a dense layer is a 3x3 convolution of each channel by itself, then a 1x1
+            convolution across the channels (Howard et al., MobileNets, arXiv 1704.04861, section
+            3.1), each with its own batch normalization and ReLU: about ``1 / growth_rate + 1 / 9``
+            of the multiplications.
+        widths: filters of single units that pruning changed, by the unit's name, such as
+            ``("down0_layer1", 12)``; 0 leaves a dense layer out. A unit is ``stem``,
+            ``{block}_layer{i}`` or ``{level}_transition``.
     """
 
     down: tuple[int, ...]
@@ -55,6 +64,8 @@ class Tiramisu:
     activation_ceiling: float | None = None
     classes: int = 1
     weight_decay: float = 0.0
+    separable: bool = False
+    widths: tuple[tuple[str, int], ...] = ()
 
     @property
     def total_stride(self) -> int:
@@ -68,7 +79,8 @@ class Tiramisu:
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Tiramisu:
         """Inverse of ``to_dict``."""
-        return cls(**{**fields, "down": tuple(fields["down"])})
+        widths = tuple((str(unit), int(width)) for unit, width in fields.get("widths", ()))
+        return cls(**{**fields, "down": tuple(fields["down"]), "widths": widths})
 
     def build(
         self, framework: ModuleType, input_px: int | None = None, *, sigmoid: bool = False
@@ -79,13 +91,15 @@ class Tiramisu:
             framework: a module with ``layers``, ``Input``, ``Model`` and ``regularizers`` after
                 Keras's API: ``keras`` or ``tf_keras``.
             input_px: height and width of the input; None leaves them open.
-            sigmoid: append a sigmoid, so that the output is a confidence mask and not logits.
+            sigmoid: append a sigmoid, so that the output is a confidence mask and not logits; with
+                several classes a softmax, and the output is category scores.
 
         Returns:
             A model from ``(N, H, W, 3)`` float32 scaled RGB to ``(N, H, W, classes)`` float32.
 
         Raises:
-            ValueError: ``input_px`` is no multiple of ``total_stride``.
+            ValueError: ``input_px`` is no multiple of ``total_stride``, or ``widths`` names no unit
+                of this network or leaves one without the filters that it must have.
         """
         if input_px is not None and (input_px < 1 or input_px % self.total_stride):
             raise ValueError(
@@ -101,6 +115,7 @@ class _Builder:
         self.network = network
         self.framework = framework
         self.layers = framework.layers
+        self.widths = dict(network.widths)
 
     def build(self, input_px: int | None, sigmoid: bool) -> Any:
         network = self.network
@@ -111,48 +126,68 @@ class _Builder:
             x, _ = self._dense_block(x, layers, f"down{level}")
             skips.append(x)
             x = self._transition_down(x, f"down{level}_transition")
-        _, new = self._dense_block(x, network.bottleneck, "bottleneck")
+        below = "bottleneck"
+        _, new = self._dense_block(x, network.bottleneck, below)
         for level, layers in reversed(list(enumerate(network.down))):
-            x = self._transition_up(new, f"up{level}_transition")
+            if not new:
+                raise ValueError(f"widths: {below} needs a layer, for only new features go up")
+            x = self._transition_up(self._concat(new, f"{below}_new"), f"up{level}_transition")
             x = self._concat([x, skips.pop()], f"up{level}_skip")
-            x, new = self._dense_block(x, layers, f"up{level}")
+            below = f"up{level}"
+            x, new = self._dense_block(x, layers, below)
+        if self.widths:
+            raise ValueError(f"widths: no unit {', '.join(sorted(self.widths))}")
         x = self._convolution(x, network.classes, 1, "head", use_bias=True)
         if network.stem_stride > 1:
             x = self.layers.UpSampling2D(
                 network.stem_stride, interpolation="bilinear", name="head_resize"
             )(x)
         # The loss is computed in float32 whatever the policy of the layers before it.
-        activation = "sigmoid" if sigmoid else "linear"
+        squashing = "sigmoid" if network.classes == 1 else "softmax"
+        activation = squashing if sigmoid else "linear"
         x = self.layers.Activation(activation, dtype="float32", name="output")(x)
         return self.framework.Model(inputs, x, name="tiramisu")
 
     def _stem(self, x: Tensor) -> Tensor:
         network = self.network
         folded = network.order == "conv_bn_relu"
+        filters = self._width("stem", network.stem_filters)
+        stride = network.stem_stride
         x = self._convolution(
-            x, network.stem_filters, 3, "stem", strides=network.stem_stride, use_bias=not folded
+            x, filters, max(3, 2 * stride - 1), "stem", strides=stride, use_bias=not folded
         )
         return self._bn_relu(x, "stem") if folded else x
 
-    def _dense_block(self, x: Tensor, layers: int, name: str) -> tuple[Tensor, Tensor]:
-        """``layers`` dense layers; gives (input and new features, new features alone)."""
+    def _width(self, unit: str, usual: int, *, least: int = 1) -> int:
+        """A unit's filters: ``usual``, unless ``widths`` names the unit."""
+        width = self.widths.pop(unit, usual)
+        if width < least:
+            raise ValueError(f"widths: {unit} needs {least} or more filters, not {width}")
+        return width
+
+    def _dense_block(self, x: Tensor, layers: int, name: str) -> tuple[Tensor, list[Tensor]]:
+        """``layers`` dense layers; gives (input and new features, each layer's new features)."""
         new = []
         for index in range(layers):
-            features = self._dense_layer(x, f"{name}_layer{index}")
-            new.append(features)
-            x = self._concat([x, features], f"{name}_concat{index}")
-        return x, self._concat(new, f"{name}_new")
+            layer = f"{name}_layer{index}"
+            filters = self._width(layer, self.network.growth_rate, least=0)
+            if filters:
+                new.append(self._dense_layer(x, filters, layer))
+                x = self._concat([x, new[-1]], f"{name}_concat{index}")
+        return x, new
 
-    def _dense_layer(self, x: Tensor, name: str) -> Tensor:
-        network = self.network
-        return self._unit(x, network.growth_rate, 3, name)
+    def _dense_layer(self, x: Tensor, filters: int, name: str) -> Tensor:
+        if not self.network.separable:
+            return self._unit(x, filters, 3, name)
+        x = self._depthwise_unit(x, f"{name}_depthwise")
+        return self._unit(x, filters, 1, name)
 
     def _transition_down(self, x: Tensor, name: str) -> Tensor:
-        x = self._unit(x, x.shape[-1], 1, name)
+        x = self._unit(x, self._width(name, x.shape[-1]), 1, name)
         return self.layers.MaxPooling2D(2, name=f"{name}_pool")(x)
 
     def _transition_up(self, x: Tensor, name: str) -> Tensor:
-        network, filters = self.network, x.shape[-1]
+        network, filters = self.network, self._width(name, x.shape[-1])
         if network.upsampling == "transposed":
             return self.layers.Conv2DTranspose(
                 filters,
@@ -180,6 +215,21 @@ class _Builder:
         if network.dropout > 0:
             x = self.layers.Dropout(network.dropout, name=f"{name}_dropout")(x)
         return x
+
+    def _depthwise_unit(self, x: Tensor, name: str) -> Tensor:
+        """A 3x3 convolution of each channel by itself, in the network's order; no dropout."""
+        folded = self.network.order == "conv_bn_relu"
+        if not folded:
+            x = self._bn_relu(x, name)
+        x = self.layers.DepthwiseConv2D(
+            3,
+            padding="same",
+            use_bias=not folded,
+            depthwise_initializer="he_uniform",
+            depthwise_regularizer=self._regularizer(),
+            name=f"{name}_conv",
+        )(x)
+        return self._bn_relu(x, name) if folded else x
 
     def _bn_relu(self, x: Tensor, name: str) -> Tensor:
         x = self.layers.BatchNormalization(momentum=0.97, epsilon=1e-3, name=f"{name}_bn")(x)

@@ -89,7 +89,7 @@ def test_a_label_stays_on_its_garment(shape: tuple[int, int]) -> None:
     photo = np.where(mask[..., None] > 0, np.uint8([255, 0, 255]), np.uint8([0, 255, 0]))
     areas, flipped = [], 0
     for seed in range(40):
-        image, soft = warp(photo, mask, SIDE, STRONG, np.random.default_rng(seed))
+        image, soft = warp(photo, mask * 255, SIDE, STRONG, np.random.default_rng(seed))
         difference = np.abs(image[..., 0].astype(int) - soft)
         # One interpolation of one geometry: the two may round apart by one level.
         assert difference.max() <= 1
@@ -184,5 +184,5 @@ def test_the_shipped_recipe_keeps_labels_true() -> None:
     photo, mask = photo_and_mask(120, 90)
     photo[...] = np.where(mask[..., None] > 0, np.uint8([255, 0, 255]), np.uint8([0, 255, 0]))
     for seed in range(20):
-        image, soft = warp(photo, mask, SIDE, options, np.random.default_rng(seed))
+        image, soft = warp(photo, mask * 255, SIDE, options, np.random.default_rng(seed))
         assert np.abs(image[..., 0].astype(int) - soft).max() <= 1

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("keras", reason="needs the train extra")
 
 from edgeseg.training.embedder import SoftTargetContrastive
-from edgeseg.training.losses import BceSoftIou
+from edgeseg.training.losses import BceSoftIou, VoidCrossEntropy
 
 # Means over about a thousand float32 terms of up to about 10: rounding stays near 1e-6.
 FLOAT32 = {"rtol": 2e-5, "atol": 2e-6}
@@ -71,6 +71,27 @@ def test_a_small_garment_counts_as_much_as_a_large_one() -> None:
     )
     # 1 - 1 / (n + 1) for n garment pixels: the smoothing of one pixel is all that differs.
     np.testing.assert_allclose(by_iou, [16 / 17, 1296 / 1297], rtol=1e-4)
+
+
+def test_void_cross_entropy() -> None:
+    rng = np.random.default_rng(3)
+    logits = rng.normal(0, 3, (2, 6, 5, 4)).astype(np.float32)
+    ids = rng.integers(0, 4, (2, 6, 5), dtype=np.uint8)
+    ids[0, :3], ids[1, 2] = 255, 4
+    shares = np.exp(logits.astype(float)) / np.exp(logits.astype(float)).sum(-1, keepdims=True)
+    counted = ids < 4
+    picked = np.take_along_axis(shares, np.where(counted, ids, 0)[..., None].astype(int), -1)[
+        ..., 0
+    ]
+    # One mean over all pixels that are not void, not a mean of the photos' means.
+    expected = -np.log(picked[counted]).mean()
+    np.testing.assert_allclose(float(VoidCrossEntropy()(ids, logits)), expected, **FLOAT32)
+    changed = logits.copy()
+    changed[~counted] += 1000 * rng.normal(size=4)
+    assert float(VoidCrossEntropy()(ids, changed)) == pytest.approx(expected, rel=1e-5)
+    nothing = np.full_like(ids, 255)
+    assert float(VoidCrossEntropy()(nothing, logits)) == 0.0
+    assert float(VoidCrossEntropy()(ids, logits * 1e4)) < 1e6
 
 
 def unit_rows(count: int, dim: int, seed: int) -> Any:

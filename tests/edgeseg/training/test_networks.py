@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -25,6 +26,7 @@ from edgeseg.training.networks.tiramisu import TIRAMISUS, Tiramisu
 PAPER_NAMES = ("fcdensenet56", "fcdensenet67", "fcdensenet103")
 DEVICE_NAMES = ("compact", "test_tiny")
 PAPER_STYLE = Tiramisu(down=(2, 2), bottleneck=2, growth_rate=4, stem_filters=6)
+SEPARABLE = replace(TIRAMISUS["test_tiny"], separable=True)
 
 
 @cache
@@ -151,6 +153,35 @@ def test_the_device_family_folds_and_concatenates_by_four(name: str) -> None:
     assert not any(built(name).get_layer(conv).use_bias for conv in followed)
 
 
+def test_a_separable_layer_works_on_each_channel_then_across_them() -> None:
+    model = SEPARABLE.build(keras)
+    full = built("test_tiny")
+    for name in ("down0_layer0", "down1_layer1", "bottleneck_layer1", "up0_layer0"):
+        taken = full.get_layer(f"{name}_conv").kernel.shape[2]
+        assert model.get_layer(f"{name}_depthwise_conv").kernel.shape == (3, 3, taken, 1)
+        assert model.get_layer(f"{name}_conv").kernel.shape == (1, 1, taken, SEPARABLE.growth_rate)
+    depthwise = [layer for layer in model.layers if isinstance(layer, keras.layers.DepthwiseConv2D)]
+    assert len(depthwise) == 2 * sum(SEPARABLE.down) + SEPARABLE.bottleneck
+    # Everything but the dense layers is as it was.
+    others = {w for w in get_weights(full) if "_layer" not in w}
+    assert {w for w in get_weights(model) if "_layer" not in w} == others
+
+
+@pytest.mark.parametrize(("stride", "kernel"), [(1, 3), (2, 3), (4, 7)])
+def test_a_stem_of_any_stride_reads_every_pixel(stride: int, kernel: int) -> None:
+    network = replace(TIRAMISUS["test_tiny"], stem_stride=stride)
+    model = network.build(keras, 32)
+    assert model.get_layer("stem_conv").kernel.shape == (kernel, kernel, 3, 8)
+    assert model.get_layer("down0_layer0_conv").input.shape[1:3] == (32 // stride,) * 2
+    assert model.output_shape == (None, 32, 32, 1)
+    stem = keras.Model(model.input, model.get_layer("stem_conv").output)
+    everywhere = np.asarray(stem(np.zeros((1, 32, 32, 3), np.float32)))
+    for pixel in range(8, 16):
+        picture = np.zeros((1, 32, 32, 3), np.float32)
+        picture[0, pixel, pixel] = 1
+        assert np.abs(np.asarray(stem(picture)) - everywhere).max() > 0
+
+
 @pytest.mark.parametrize("name", ["fcdensenet56", "compact", "test_tiny"])
 def test_sizes_that_are_no_multiple_of_the_total_stride(name: str) -> None:
     network = TIRAMISUS[name]
@@ -215,9 +246,11 @@ def both_outputs(network: Any, other: ModuleType, side: int) -> tuple[Any, Any]:
     [
         (TIRAMISUS["compact"], 64),
         (PAPER_STYLE, 32),
+        (replace(PAPER_STYLE, separable=True), 32),
+        (SEPARABLE, 32),
         (EMBEDDERS["test_tiny"], 32),
     ],
-    ids=["compact", "paper_style", "embedder"],
+    ids=["compact", "paper_style", "separable_paper_style", "separable", "embedder"],
 )
 def test_keras_and_tf_keras_agree(network: Any, side: int) -> None:
     tf_keras = pytest.importorskip("tf_keras", reason="needs the convert extra")

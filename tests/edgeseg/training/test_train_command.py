@@ -11,16 +11,17 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 pytest.importorskip("keras", reason="needs the train extra")
 
 from edgeseg.cli import main
 from edgeseg.imaging import read_photo
-from edgeseg.presets import default_bundle_path
-from edgeseg.training.checkpoint import load_checkpoint
+from edgeseg.presets import preset_path
+from edgeseg.training.checkpoint import load_checkpoint, weights_digest
 from edgeseg.training.fit import STATE_FILE
-from tests.edgeseg.training.conftest import EMBEDDER_RECIPE, WriteRecipe
+from tests.edgeseg.training.conftest import EMBEDDER_RECIPE, SEGMENTER_RECIPE, WriteRecipe
 
 KILLED_EPOCHS = 30
 PATIENCE_S = 240.0
@@ -71,6 +72,41 @@ def test_train_segmenter(
     assert len(err.strip().splitlines()) == 1, err
 
 
+def test_a_student_learns_from_a_teacher(
+    tmp_path: Path,
+    drawn_folder: Path,
+    write_recipe: WriteRecipe,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    first = tmp_path / "first"
+    recipe = write_recipe(network="test_tiny")
+    command = ("train", "segmenter", "--data", drawn_folder, "--recipe", recipe, "--epochs", "1")
+    code, _, err = run_cli(capsys, *command, "-o", first)
+    assert code == 0, err
+    checkpoint = first / "segmenter.safetensors"
+
+    taught = tmp_path / "taught"
+    optimizer = {**SEGMENTER_RECIPE["optimizer"], "ema_momentum": 0.9}
+    recipe = write_recipe(optimizer=optimizer, teacher_share=0.7, confidence_floor=0.01)
+    student = (
+        *command, "-o", taught, "--from", checkpoint, "--teacher", checkpoint,
+        "--unlabelled", f"{drawn_folder / 'images'}=0.5",
+    )  # fmt: skip
+    code, _, err = run_cli(capsys, *student)
+    assert code == 0, err
+    assert "the teacher is sure of" in err
+    before, after = load_checkpoint(checkpoint), load_checkpoint(taught / "segmenter.safetensors")
+    assert after.network == before.network
+    assert after.run["start_digest"] == weights_digest(before.weights)
+    assert after.run["folders"] == [drawn_folder.name, "images"]
+    assert any(not np.array_equal(before.weights[k], after.weights[k]) for k in before.weights)
+
+    recipe = write_recipe(confidence_floor=1.0)
+    code, _, err = run_cli(capsys, *student[:-1], drawn_folder / "images", "-o", tmp_path / "none")
+    assert code == 1
+    assert "sure of none" in err
+
+
 @pytest.mark.parametrize(
     ("changed", "code", "told"),
     [
@@ -78,6 +114,10 @@ def test_train_segmenter(
         ({"--recipe": "no-such-recipe"}, 1, "no training recipe"),
         ({"--backgrounds": "no-such-folder"}, 1, "no such folder"),
         ({"--data": "folder=-1"}, 2, "must be a number"),
+        ({"--unlabelled": "photos"}, 2, "needs a --teacher"),
+        ({"--encoder": "a.tflite", "--from": "b.safetensors"}, 2, "choose one"),
+        ({"--encoder": "a.tflite"}, 1, "fits the network mobilenet_unet"),
+        ({"--from": "no-such-file"}, 1, "no-such-file"),
         ({"--epochs": "0"}, 2, "--epochs"),
     ],
 )
@@ -158,7 +198,7 @@ def test_train_embedder(
     write_recipe: WriteRecipe,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    if not default_bundle_path().is_file():
+    if not preset_path().is_file():
         pytest.skip("the default bundle is not built here")
     output = tmp_path / "run"
     command: tuple[Any, ...] = (

@@ -1,0 +1,69 @@
+"""Where a run of a segmenter starts: from nothing, a checkpoint, or a pretrained encoder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+
+from edgeseg.errors import DatasetError, ModelContractError
+from edgeseg.training.checkpoint import Weights, get_weights, load_checkpoint
+from edgeseg.training.networks import SEGMENTERS, SegmenterNetwork
+from edgeseg.training.networks.embedder import MobileEmbedder
+from edgeseg.training.networks.mobilenet_unet import MobileNetUNet
+from edgeseg.training.pretrained import mobilenet_encoder
+from edgeseg.training.recipe import SegmenterRecipe
+
+
+@dataclass(frozen=True)
+class Start:
+    """The network of a run and its first weights; None draws them from the seed."""
+
+    network: SegmenterNetwork
+    weights: Weights | None
+
+
+def begin(
+    recipe: SegmenterRecipe, checkpoint: Path | None, encoder: Path | None, seed: int
+) -> Start:
+    """The start that a run was asked for.
+
+    Args:
+        recipe: names the network where no checkpoint does.
+        checkpoint: a segmenter's, to go on from; it brings its network.
+        encoder: a ``.tflite`` MobileNet v1, for the recipe's network ``mobilenet_unet``.
+        seed: of the weights that the encoder does not give.
+
+    Raises:
+        ModelContractError: the checkpoint or the encoder does not fit the recipe.
+        EdgesegError: a file cannot be read.
+    """
+    if checkpoint is not None:
+        return _continued(recipe, checkpoint)
+    network = SEGMENTERS[recipe.network]
+    if encoder is None:
+        return Start(network, None)
+    if not isinstance(network, MobileNetUNet):
+        raise DatasetError(f"an encoder fits the network mobilenet_unet, not {recipe.network}")
+    keras.utils.set_random_seed(seed)
+    drawn = get_weights(network.build(keras, recipe.input_px))
+    return Start(network, mobilenet_encoder(encoder, drawn))
+
+
+def _continued(recipe: SegmenterRecipe, path: Path) -> Start:
+    found = load_checkpoint(path)
+    network, own = found.network, found.preprocessing
+    if isinstance(network, MobileEmbedder):
+        raise ModelContractError(f"{path}: is an embedder's checkpoint, not a segmenter's")
+    if (own.scale, own.offset) != (recipe.scale, recipe.offset):
+        raise ModelContractError(
+            f"{path} takes pixels times {own.scale:g} plus {own.offset:g}, the recipe gives "
+            f"{recipe.scale:g} and {recipe.offset:g}"
+        )
+    if recipe.input_px % network.total_stride:
+        raise ModelContractError(
+            f"{path} needs an input_px that is a multiple of {network.total_stride}, the recipe "
+            f"gives {recipe.input_px}"
+        )
+    return Start(network, found.weights)
