@@ -125,7 +125,13 @@ def test_command_with_model_grabcut_split_and_sheet(
     model = ["eval", "segmentation", "--bundle", str(bundle_path), "--json"]
     assert main([*model, *folders]) == 0
     document = json.loads(capsys.readouterr().out)
-    assert list(document) == ["images", "iou_mean", "iou_p10", "pixel_accuracy", "boundary_f"]
+    figures = ["images", "iou_mean", "iou_p10", "pixel_accuracy", "boundary_f"]
+    assert list(document) == [*figures, "refine", "flip"]
+    assert main([*model, *folders, "--refine", "guided", "--flip"]) == 0
+    refined = json.loads(capsys.readouterr().out)
+    assert (refined["refine"], refined["flip"]) == ("guided", True)
+    # The drawings lie on the network's grid: there is nothing to win here, only corners to lose.
+    assert 0.95 < refined["iou_mean"] != document["iou_mean"]
     assert document["images"] == 4
     assert document["iou_mean"] > 0.9
     assert main([*model, *folders, "--split", str(labelled / "split.csv")]) == 0
