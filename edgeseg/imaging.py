@@ -87,6 +87,18 @@ def read_mask(source: PhotoSource, name: str | None = None) -> NDArray[np.bool_]
     return grey
 
 
+def read_category_mask(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
+    """Decode a picture whose grey values are class ids, as `(H, W)` uint8.
+
+    Raises:
+        PhotoError: As `read_photo`, and if it isn't grey with 8 bits: a palette's ids get lost.
+    """
+    stored, orientation = _decode(path, None)
+    if stored.ndim != 2 or stored.dtype != np.uint8:
+        raise PhotoError(f"{path}: class ids need a grey picture of 8 bits, without a palette")
+    return _upright(stored, orientation)
+
+
 def _decode(source: PhotoSource, name: str | None) -> tuple[NDArray[Any], int]:
     """Give the pixels as OpenCV stores them (BGR order), and the orientation still to apply."""
     if isinstance(source, bytes):

@@ -14,7 +14,7 @@ from edgeseg.catalogue import Catalogue, Match
 from edgeseg.embedder import Embedder, studio_crop
 from edgeseg.errors import ModelContractError, NoGarmentError
 from edgeseg.imaging import Photo
-from edgeseg.postprocess import Segmentation, cutout_on_white
+from edgeseg.postprocess import Segmentation, SegmenterOptions, cutout_on_white
 from edgeseg.presets import BundleSource, open_bundle
 from edgeseg.segmenter import Segmenter
 
@@ -42,13 +42,20 @@ class MatchResult:
 class Matcher:
     """Finds a photo's garment in a catalogue."""
 
-    def __init__(self, catalogue: Catalogue, bundle: BundleSource = None, threads: int = 1) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        bundle: BundleSource = None,
+        threads: int = 1,
+        options: SegmenterOptions | None = None,
+    ) -> None:
         """Pair a catalogue with the bundle whose embedder made it.
 
         Args:
             catalogue: The items to search.
             bundle: A bundle or a path to one; None takes the default that edgeseg carries.
             threads: Threads for the networks.
+            options: What counts as a garment, and how finely it is cut out.
 
         Raises:
             ModelContractError: If another embedder made the catalogue: their vectors would compare
@@ -71,7 +78,7 @@ class Matcher:
                 "rebuild the catalogue with `edgeseg index build` and this bundle, or name the "
                 "bundle it was built with"
             )
-        self.segmenter = Segmenter(opened, threads)
+        self.segmenter = Segmenter(opened, threads, options)
 
     def match(
         self, photo: Photo | str | os.PathLike[str], k: int = 10, segment: bool = True

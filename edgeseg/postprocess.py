@@ -1,24 +1,30 @@
-"""From a network's confidence to a garment: threshold, components, holes, box, cutouts.
+"""From a network's confidence to a garment: threshold, components, holes, edges, box, cutouts.
 
 Cleaning happens on the confidence at the network's own resolution, which is small, before it is
 brought to the photo's: the work does not grow with the photo, and the boundary keeps the sub-pixel
-position that bilinear interpolation gives it. A component may be small beside the largest and still
-be garment, shoes under a coat for one; so only those below a twentieth of it go.
+position that bilinear interpolation gives it, or goes to the photo's own edge where the options ask
+for a refinement. A component may be small beside the largest and still be garment, shoes under a
+coat for one; so only those below a twentieth of it go.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseg import imaging
+from edgeseg import filters, imaging, refine
 from edgeseg.errors import NoGarmentError
 from edgeseg.imaging import Box, Photo, bounding_box
+from edgeseg.matte import foreground_colours, soft_matte
+from edgeseg.refine import REFINEMENTS, Refinement
 
 __all__ = [
     "CROP_MARGIN",
+    "REFINEMENTS",
+    "Refinement",
     "Segmentation",
     "SegmenterOptions",
     "bounding_box",
@@ -29,6 +35,8 @@ __all__ = [
 ]
 
 CROP_MARGIN = 0.04
+# Texture that crosses a refined edge leaves specks of a few pixels; each pixel's neighbours vote.
+_VOTE_SIDE_PX = 5
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,9 @@ class SegmenterOptions:
         max_hole_ratio: A hole is filled up to this share of the foreground's area.
         min_foreground_ratio: Below this share of the photo there is no garment.
         clean: False gives the bare threshold (no components, no holes), still with the minimum.
+        refine: How the edge is moved onto the photo's own: "none", "guided" (guided filter) or
+            "grabcut" (GrabCut where the network is unsure, then the filter).
+        flip: Run the network on the mirrored photo too and average: twice the network's time.
     """
 
     threshold: float = 0.5
@@ -49,6 +60,8 @@ class SegmenterOptions:
     max_hole_ratio: float = 0.005
     min_foreground_ratio: float = 0.005
     clean: bool = True
+    refine: Refinement = "none"
+    flip: bool = False
 
     def __post_init__(self) -> None:
         if not 0.0 < self.threshold < 1.0:
@@ -56,6 +69,8 @@ class SegmenterOptions:
         for name in ("min_component_ratio", "max_hole_ratio", "min_foreground_ratio"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"{name} must be 0..1, not {getattr(self, name)}")
+        if self.refine not in REFINEMENTS:
+            raise ValueError(f"refine must be one of {', '.join(REFINEMENTS)}, not {self.refine}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +78,8 @@ class Segmentation:
     """What was found in one photo; two masks that are told apart.
 
     Attributes:
-        confidence_mask: `(H, W)` float32 in [0, 1]: how sure the network is, as it said it.
+        confidence_mask: `(H, W)` float32 in [0, 1]: how sure the network is, as it said it; where
+            the options refine it, cleaned, with the edge at 0.5, and 0 or 1 away from the edge.
         category_mask: `(H, W)` uint8, 1 = garment, 0 = background: thresholded and cleaned.
         box: Bounding box of the garment, None if there is none.
     """
@@ -119,7 +135,11 @@ def clean_confidence(
 
 
 def segmentation_from(
-    confidence: NDArray[np.float32], width: int, height: int, options: SegmenterOptions
+    confidence: NDArray[np.float32],
+    width: int,
+    height: int,
+    options: SegmenterOptions,
+    photo: Photo | None = None,
 ) -> Segmentation:
     """Turn a network's confidence into masks and a box at the photo's resolution.
 
@@ -128,19 +148,27 @@ def segmentation_from(
         width: The photo's width in pixels.
         height: The photo's height in pixels.
         options: What counts as a garment.
+        photo: `(H, W, 3)` uint8 RGB, needed to refine the edge.
+
+    Raises:
+        ValueError: The options refine and there is no photo, or one of another size.
     """
-    category_mask = _category_mask(
-        clean_confidence(confidence, options) if options.clean else confidence,
-        width,
-        height,
-        options.threshold,
-    )
+    cleaned = clean_confidence(confidence, options) if options.clean else confidence
+    if options.refine == "none":
+        category_mask = _category_mask(cleaned, width, height, options.threshold)
+        confidence_mask = imaging.resize_bilinear(confidence, width, height)
+    else:
+        if photo is None or photo.shape != (height, width, 3):
+            raise ValueError(f"refine={options.refine} needs the {width} x {height} photo")
+        method = refine.guided if options.refine == "guided" else refine.grabcut
+        confidence_mask = method(photo, cleaned, options.threshold)
+        category_mask = filters.majority((confidence_mask >= 0.5).view(np.uint8), _VOTE_SIDE_PX)
     box = None
     if np.count_nonzero(category_mask) >= max(1.0, options.min_foreground_ratio * width * height):
         box = bounding_box(category_mask)
     else:
         category_mask = np.zeros_like(category_mask)
-    return Segmentation(imaging.resize_bilinear(confidence, width, height), category_mask, box)
+    return Segmentation(confidence_mask, category_mask, box)
 
 
 def _category_mask(
@@ -171,19 +199,35 @@ def cutout_on_white(photo: Photo, segmentation: Segmentation, margin: float = CR
 
 
 def cutout_rgba(
-    photo: Photo, segmentation: Segmentation, margin: float = CROP_MARGIN
+    photo: Photo, segmentation: Segmentation, margin: float = CROP_MARGIN, matte: bool = False
 ) -> NDArray[np.uint8]:
     """As `cutout_on_white`, with the background transparent.
 
+    Args:
+        photo: `(H, W, 3)` uint8 RGB.
+        segmentation: Of this photo.
+        margin: Transparent on each side, as a share of the box's longer side.
+        matte: True gives soft alpha about the edge, and takes the background's share out of the
+            colours there; see :mod:`edgeseg.matte`.
+
     Returns:
-        `(h, w, 4)` uint8 RGBA, alpha 0 or 255; colour under alpha 0 is white.
+        `(h, w, 4)` uint8 RGBA, alpha 0 or 255 unless it is a matte; colour under alpha 0 is white.
     """
     box = _garment_box(photo, segmentation)
-    rgb = imaging.crop_on_white(photo, segmentation.category_mask, box, margin)
-    # The mask takes the same way as the photo, so that both frames agree to the pixel.
-    grey = np.repeat((1 - segmentation.category_mask)[:, :, None] * np.uint8(255), 3, axis=2)
-    alpha = 255 - imaging.crop_on_white(grey, None, box, margin)[:, :, :1]
-    return np.concatenate([rgb, alpha], axis=2)
+    alpha = segmentation.category_mask * np.uint8(255)
+    if matte:
+        # What the crop will show, a pixel more for rounding; the rest need not be worked out.
+        pad = math.ceil(margin * max(box.width, box.height)) + 1
+        top, left = max(box.top - pad, 0), max(box.left - pad, 0)
+        part = slice(top, box.bottom + pad), slice(left, box.right + pad)
+        box = Box(box.left - left, box.top - top, box.right - left, box.bottom - top)
+        photo, alpha = photo[part], soft_matte(photo[part], alpha[part])
+        photo = foreground_colours(photo, alpha)
+    rgb = imaging.crop_on_white(photo, alpha, box, margin)
+    # Alpha takes the same way as the photo, so that both frames agree to the pixel.
+    grey = np.repeat(255 - alpha[:, :, None], 3, axis=2)
+    framed = 255 - imaging.crop_on_white(grey, None, box, margin)[:, :, :1]
+    return np.concatenate([rgb, framed], axis=2)
 
 
 def _garment_box(photo: Photo, segmentation: Segmentation) -> Box:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseg import imaging
 from edgeseg.errors import ModelContractError
 from edgeseg.imaging import Photo
 from edgeseg.interpreter import Interpreter
@@ -45,6 +44,12 @@ class Segmenter:
             ModelContractError: If its network and manifest disagree.
         """
         opened = open_bundle(bundle)
+        if opened.manifest.segmenter.outputs != "confidence_mask":
+            raise ModelContractError(
+                f"the bundle's segmenter tells {len(opened.manifest.segmenter.classes)} classes "
+                "apart, and a garment is wanted here: use another bundle (CategorySegmenter and "
+                "`edgeseg eval classes` take this one)"
+            )
         self.options = options or SegmenterOptions()
         self.preprocessing = opened.manifest.segmenter.preprocessing
         self.interpreter = Interpreter(opened.segmenter_model, threads)
@@ -66,7 +71,7 @@ class Segmenter:
             )
 
     def network_confidence(self, photo: Photo) -> NDArray[np.float32]:
-        """Run the network alone.
+        """Run the network alone; twice, and averaged, where the options flip.
 
         Args:
             photo: `(H, W, 3)` uint8 RGB.
@@ -74,18 +79,21 @@ class Segmenter:
         Returns:
             `(h, w)` float32 in [0, 1] at the network's resolution.
         """
-        batch = self.preprocessing.normalized(self.preprocessing.resized(photo))[None]
+        resized = self.preprocessing.resized(photo)
+        confidence = self._run(resized)
+        if self.options.flip:
+            confidence = (confidence + self._run(resized[:, ::-1])[:, ::-1]) * np.float32(0.5)
+        return confidence
+
+    def _run(self, resized: Photo) -> NDArray[np.float32]:
+        batch = self.preprocessing.normalized(resized)[None]
         # Dequantized int8 can overshoot 1 by a step; NaN from a broken model counts as background.
         output = np.nan_to_num(self.interpreter.run(batch)[0, :, :, 0], nan=0.0)
         return np.clip(output, 0.0, 1.0)
 
     def confidence(self, photo: Photo) -> NDArray[np.float32]:
         """Give the confidence mask alone: `(H, W)` float32 in [0, 1] at the photo's resolution."""
-        height, width = photo.shape[:2]
-        mask: NDArray[np.float32] = imaging.resize_bilinear(
-            self.network_confidence(photo), width, height
-        )
-        return mask
+        return self.segment(photo).confidence_mask
 
     def segment(self, photo: Photo) -> Segmentation:
         """Find the garment.
@@ -100,4 +108,4 @@ class Segmenter:
             ValueError: If the array is no `(H, W, 3)` uint8 picture.
         """
         height, width = photo.shape[:2]
-        return segmentation_from(self.network_confidence(photo), width, height, self.options)
+        return segmentation_from(self.network_confidence(photo), width, height, self.options, photo)

@@ -8,12 +8,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgeseg.cli import console
-from edgeseg.cli.options import BundleOption, JsonOption, ThreadsOption
+from edgeseg.cli import classes, console
+from edgeseg.cli.options import (
+    BundleOption,
+    FlipOption,
+    JsonOption,
+    RefineChoice,
+    RefineOption,
+    ThreadsOption,
+    segmenter_options,
+)
 
 if TYPE_CHECKING:
     from edgeseg.evaluation.labelled import Pairing
     from edgeseg.evaluation.segmentation import Predict
+    from edgeseg.postprocess import SegmenterOptions
 
 _SEGMENTATION_HELP = """Compare masks with true ones, at each photo's own resolution.
 
@@ -32,6 +41,7 @@ Examples:
 \b
   edgeseg eval segmentation --images photos/ --masks masks/
   edgeseg eval segmentation --split split.csv --split-name val --sheet worst.png
+  edgeseg eval segmentation --split split.csv --split-name val --refine guided
   edgeseg eval segmentation --split split.csv --split-name val --method grabcut --json
 """
 
@@ -78,6 +88,7 @@ def register(app: typer.Typer) -> None:
         rich_markup_mode=None,
     )
     group.command("segmentation", help=_SEGMENTATION_HELP, no_args_is_help=True)(segmentation)
+    group.command("classes", help=classes.EVAL_HELP, no_args_is_help=True)(classes.eval_classes)
     group.command("retrieval", help=_RETRIEVAL_HELP, no_args_is_help=True)(retrieval)
     app.add_typer(group, name="eval")
 
@@ -99,6 +110,8 @@ def segmentation(
     method: Annotated[
         Method, typer.Option("--method", help="Segment by the bundle's network, or by GrabCut.")
     ] = Method.model,
+    refine: RefineOption = RefineChoice.none,
+    flip: FlipOption = False,
     sheet: Annotated[
         Path | None,
         typer.Option("--sheet", metavar="PNG", help="Write a contact sheet of the worst ten."),
@@ -115,6 +128,8 @@ def segmentation(
         raise typer.BadParameter("name the photos: --images DIR --masks DIR, or --split CSV")
     if method is Method.grabcut and bundle is not None:
         raise typer.BadParameter("--method grabcut uses no bundle")
+    if method is Method.grabcut and (flip or refine is not RefineChoice.none):
+        raise typer.BadParameter("--refine and --flip go with --method model")
     if sheet is not None and sheet.suffix.lower() != ".png":
         raise typer.BadParameter(f"--sheet {sheet}: end it in .png")
 
@@ -127,7 +142,7 @@ def segmentation(
         console.print_error(f"{path} has no partner and is left out")
     if len(pairing.unmatched) > _MAX_TOLD_FILES:
         console.print_error(f"... and {len(pairing.unmatched) - _MAX_TOLD_FILES} more")
-    predict = _predict(method, bundle, threads)
+    predict = _predict(method, bundle, threads, segmenter_options(refine, flip))
     with console.progress_reporter("segmenting") as report:
         scores = evaluate_segmentation(pairing.pairs, predict, on_progress=report)
     if sheet is not None:
@@ -137,7 +152,7 @@ def segmentation(
         write_atomic(sheet, encode_png(worst_sheet(scores, predict)))
     document = scores.to_dict()
     if as_json:
-        console.print_json(document)
+        console.print_json({**document, "refine": refine.value, "flip": flip})
         return
     rows = [
         (name, str(value) if name == "images" else f"{value:.4f}")
@@ -161,14 +176,16 @@ def _pairing(
     return pairs_of_split(split, split_name)
 
 
-def _predict(method: Method, bundle: Path | None, threads: int) -> Predict:
+def _predict(
+    method: Method, bundle: Path | None, threads: int, options: SegmenterOptions
+) -> Predict:
     if method is Method.grabcut:
         from edgeseg.labelling.grabcut import grabcut_mask
 
         return grabcut_mask
     from edgeseg.segmenter import Segmenter
 
-    segmenter = Segmenter(bundle, threads=threads)
+    segmenter = Segmenter(bundle, threads, options)
     return lambda photo: segmenter.segment(photo).category_mask != 0
 
 

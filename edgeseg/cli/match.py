@@ -9,7 +9,15 @@ import typer
 
 from edgeseg.cli import console
 from edgeseg.cli.montages import item_pictures, write_montage
-from edgeseg.cli.options import BundleOption, JsonOption, ThreadsOption
+from edgeseg.cli.options import (
+    BundleOption,
+    FlipOption,
+    JsonOption,
+    RefineChoice,
+    RefineOption,
+    ThreadsOption,
+    segmenter_options,
+)
 
 if TYPE_CHECKING:
     from edgeseg.matcher import MatchResult
@@ -17,6 +25,8 @@ if TYPE_CHECKING:
 _HELP = """Find the garment on a photo in a catalogue.
 
 The background is removed first; --no-segment matches the whole photo. Smaller distances are nearer.
+--refine and --flip cut the garment out more finely, as in `edgeseg segment`; a match rarely needs
+it.
 
 Examples:
 
@@ -44,6 +54,8 @@ def match(
     no_segment: Annotated[
         bool, typer.Option("--no-segment", help="Match the whole photo, background and all.")
     ] = False,
+    refine: RefineOption = RefineChoice.none,
+    flip: FlipOption = False,
     montage: Annotated[
         Path | None,
         typer.Option(
@@ -65,6 +77,8 @@ def match(
 ) -> None:
     """Match photos; see ``_HELP``."""
     console.settings.quiet = as_json
+    if no_segment and (flip or refine is not RefineChoice.none):
+        raise typer.BadParameter("--no-segment leaves nothing for --refine or --flip to do")
     if montage is not None and montage.suffix.lower() != ".png":
         raise typer.BadParameter(f"--montage {montage}: end it in .png")
     if montage is not None and any(_same_file(photo, montage) for photo in photos):
@@ -74,7 +88,7 @@ def match(
     from edgeseg.errors import EdgesegError
     from edgeseg.matcher import Matcher
 
-    matcher = Matcher(Catalogue.open(catalogue), bundle, threads=threads)
+    matcher = Matcher(Catalogue.open(catalogue), bundle, threads, segmenter_options(refine, flip))
     results: list[tuple[Path, MatchResult]] = []
     entries: list[dict[str, Any]] = []
     failures: list[str] = []
@@ -92,7 +106,8 @@ def match(
         if not as_json:
             _print(photo, result, several=len(photos) > 1)
     if as_json:
-        console.print_json({"photos": entries, "failed": len(failures)})
+        used = {"refine": refine.value, "flip": flip}
+        console.print_json({"photos": entries, "failed": len(failures), **used})
     if montage is not None and results:
         write_montage(montage, results, item_pictures(catalogue, pictures))
         console.print_note(f"drew {montage}")

@@ -18,7 +18,7 @@ from edgeseg.formats.bundle import Bundle
 from edgeseg.imaging import Photo
 from edgeseg.matcher import STAGES, Matcher
 from edgeseg.preprocessing import Preprocessing
-from edgeseg.presets import default_bundle_path
+from edgeseg.presets import preset_path
 from tests.edgeseg.handmade import MakeBundle, red_square_photo
 
 COLOURS = {
@@ -173,7 +173,7 @@ print(int(peak.split()[1]) // 1024, *heavy)
 def test_a_match_of_a_phone_photo_stays_below_250_mb_and_loads_no_framework(
     tmp_path: Path,
 ) -> None:
-    if not default_bundle_path().is_file():
+    if not preset_path().is_file():
         pytest.skip("the default bundle is not built yet")
     embedder = Embedder()
     vectors = np.stack([embedder.embed(studio_picture(colour)) for colour in COLOURS.values()])

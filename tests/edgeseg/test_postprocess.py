@@ -10,6 +10,7 @@ import pytest
 from edgeseg.errors import NoGarmentError
 from edgeseg.imaging import Box
 from edgeseg.postprocess import (
+    Refinement,
     SegmenterOptions,
     bounding_box,
     clean_confidence,
@@ -124,6 +125,41 @@ def test_odd_photo_sizes_do(width: int, height: int) -> None:
     assert result.box == Box(0, 0, width, height)
 
 
+@pytest.mark.parametrize("method", ["guided", "grabcut"])
+def test_a_refined_segmentation_is_cleaned_and_follows_the_photo(method: Refinement) -> None:
+    confidence = confidence_of((10, 10, 60, 90), (80, 80, 84, 84))
+    photo = np.full((200, 200, 3), (90, 130, 90), np.uint8)
+    photo[22:178, 22:118] = (200, 40, 50)  # a cell inside the network's edge on every side
+    photo += np.random.default_rng(0).integers(0, 8, photo.shape, dtype=np.uint8)
+    refined = segmentation_from(confidence, 200, 200, replace(OPTIONS, refine=method), photo)
+    assert refined.box is not None
+    found = (refined.box.left, refined.box.top, refined.box.right, refined.box.bottom)
+    assert np.abs(np.subtract(found, (22, 22, 118, 178))).max() <= 1
+    assert refined.confidence_mask[100, 70] == 1.0
+    assert refined.confidence_mask[164, 164] == 0.0, "the speck is gone from it, too"
+
+
+@pytest.mark.parametrize("method", ["guided", "grabcut"])
+def test_refining_no_garment_and_tiny_photos(method: Refinement) -> None:
+    options = replace(OPTIONS, refine=method)
+    for side in (1, 2, 40):
+        photo = np.full((side, side, 3), 99, np.uint8)
+        empty = segmentation_from(np.zeros((16, 16), np.float32), side, side, options, photo)
+        full = segmentation_from(np.ones((16, 16), np.float32), side, side, options, photo)
+        assert not empty.found
+        assert full.box == Box(0, 0, side, side)
+
+
+def test_refining_needs_the_photo() -> None:
+    options = replace(OPTIONS, refine="guided")
+    with pytest.raises(ValueError, match="needs the 30 x 20 photo"):
+        segmentation_from(np.ones((8, 8), np.float32), 30, 20, options)
+    with pytest.raises(ValueError, match="needs the 30 x 20 photo"):
+        segmentation_from(
+            np.ones((8, 8), np.float32), 30, 20, options, np.zeros((30, 20, 3), np.uint8)
+        )
+
+
 def test_the_bounding_box_is_tight() -> None:
     mask = np.zeros((20, 30), np.uint8)
     assert bounding_box(mask) is None
@@ -169,8 +205,9 @@ def test_another_photos_segmentation_is_a_value_error() -> None:
         {"threshold": 1.0},
         {"max_hole_ratio": -0.1},
         {"min_component_ratio": 2.0},
+        {"refine": "sharper"},
     ],
 )
-def test_options_out_of_range_are_a_value_error(change: dict[str, float]) -> None:
+def test_options_out_of_range_are_a_value_error(change: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="must"):
         SegmenterOptions(**change)  # type: ignore[arg-type]

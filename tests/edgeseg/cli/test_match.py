@@ -48,6 +48,21 @@ def test_no_segment_takes_the_photo_as_it_is(
     assert ran.code == 0, ran.err
 
 
+def test_refine_and_flip_are_used_and_told(
+    cli: RunCli, photo: Path, catalogue: Path, bundle_path: Path
+) -> None:
+    common = ("match", photo, "--catalogue", catalogue, "--bundle", bundle_path, "--json")
+    plain = json.loads(cli(*common).out)
+    told = json.loads(cli(*common, "--refine", "guided", "--flip").out)
+    assert (plain["refine"], plain["flip"]) == ("none", False)
+    assert (told["refine"], told["flip"]) == ("guided", True)
+    distances = [document["photos"][0]["matches"][0]["distance"] for document in (plain, told)]
+    assert distances[0] != distances[1], "another crop, another embedding"
+    ran = cli(*common, "--no-segment", "--refine", "guided")
+    assert ran.code == 2
+    assert "--no-segment" in ran.lines[0]
+
+
 def test_montage_shows_query_cutout_and_pictures(
     cli: RunCli, photo: Path, catalogue: Path, bundle_path: Path, tmp_path: Path
 ) -> None:

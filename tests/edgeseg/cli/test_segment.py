@@ -205,3 +205,51 @@ def test_empty_folder_is_told(cli: RunCli, tmp_path: Path, bundle_path: Path) ->
     ran = cli("segment", tmp_path, "--bundle", bundle_path)
     assert (ran.code, len(ran.lines)) == (1, 1)
     assert "no photos" in ran.err
+
+
+def test_refine_flip_and_matte_are_used_and_told(
+    cli: RunCli, photo: Path, bundle_path: Path
+) -> None:
+    target = photo.with_name("c.png")
+    common = ("segment", photo, "-o", target, "--cutout", "--json", "--bundle", bundle_path)
+    plain = json.loads(cli(*common).out)
+    assert (plain["refine"], plain["flip"], plain["matte"]) == ("none", False, False)
+    assert set(np.unique(cv2.imread(str(target), cv2.IMREAD_UNCHANGED)[..., 3])) == {0, 255}
+    for method in ("guided", "grabcut"):
+        told = json.loads(cli(*common, "--refine", method, "--flip", "--matte").out)
+        assert (told["refine"], told["flip"], told["matte"]) == (method, True, True)
+        # The garment is 80 x 90 pixels at (60, 30); JPEG blurs its edge by a pixel.
+        box = told["photos"][0]["box"]
+        assert np.abs(np.subtract(box, (60, 30, 140, 120))).max() <= 1
+        assert box != plain["photos"][0]["box"]
+        alpha = cv2.imread(str(target), cv2.IMREAD_UNCHANGED)[..., 3]
+        assert ((alpha > 0) & (alpha < 255)).any()
+
+
+def test_a_matte_on_a_colour(cli: RunCli, photo: Path, bundle_path: Path) -> None:
+    target = photo.with_name("b.png")
+    arguments = ("segment", photo, "-o", target, "--background", "#0000ff", "--bundle", bundle_path)
+    assert cli(*arguments).code == 0
+    hard = read_photo(target).astype(int)
+    assert cli(*arguments, "--matte").code == 0
+    soft = read_photo(target).astype(int)
+    assert soft.shape == hard.shape
+    assert (soft[0, 0] == (0, 0, 255)).all()
+    assert (soft != hard).any()
+
+
+def test_refined_from_stdin(cli: RunCli, photo: Path, bundle_path: Path) -> None:
+    target = photo.with_name("s.png")
+    ran = cli(
+        "segment", "-", "-o", target, "--refine", "guided", "--json", "--bundle", bundle_path,
+        stdin=photo.read_bytes(),
+    )  # fmt: skip
+    assert ran.code == 0, ran.err
+    assert json.loads(ran.out)["refine"] == "guided"
+
+
+def test_options_that_do_not_go_together_are_usage_errors(cli: RunCli, photo: Path) -> None:
+    ran = cli("segment", photo, "--mask", "--matte")
+    assert ran.code == 2
+    assert "--matte" in ran.lines[0]
+    assert cli("segment", photo, "--refine", "sharper").code == 2

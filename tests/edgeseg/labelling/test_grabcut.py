@@ -9,7 +9,7 @@ import pytest
 
 from edgeseg import imaging
 from edgeseg.evaluation.metrics import iou
-from edgeseg.labelling.grabcut import grabcut_mask
+from edgeseg.labelling.grabcut import grabcut_from_confidence, grabcut_mask
 
 
 def drawn(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -81,3 +81,35 @@ def test_two_real_photos_score_as_measured(shared_data: Path) -> None:
     # Measured 0.494 and 0.969 (0.872 over all 50). The tolerance is for OpenCV's versions,
     # whose k-means draw differently; swapped colours or a turned photo would be far off.
     assert np.mean(ious) == pytest.approx(0.731, abs=0.05), ious
+
+
+def test_from_a_confidence_only_what_is_unsure_is_decided() -> None:
+    photo, mask = drawn()
+    unsure = np.full(mask.shape, 0.5, np.float32)
+    unsure[0], unsure[50:60, 40:50] = 0.0, 1.0
+    unsure[-8:, -8:] = 1.0  # certain, although it has the background's colour
+    unsure[62:66, 40:44] = 0.0  # certain, although it has the garment's
+    found = grabcut_from_confidence(photo, unsure)
+    assert found[-8:, -8:].all()
+    assert not found[62:66, 40:44].any()
+    assert not found[0].any()
+
+
+def test_from_a_coarse_confidence_the_shape_is_found() -> None:
+    photo, mask = drawn()
+    small = imaging.resize(mask.astype(np.float32), 12, 14)
+    confidence = imaging.resize_bilinear(small, 100, 120)
+    assert iou(confidence >= 0.5, mask) < 0.95
+    assert iou(grabcut_from_confidence(photo, confidence), mask) > 0.97
+
+
+@pytest.mark.parametrize("level", [0.0, 0.4, 0.6, 1.0])
+def test_one_sided_confidence_comes_back_thresholded(level: float) -> None:
+    photo, mask = drawn()
+    found = grabcut_from_confidence(photo, np.full(mask.shape, level, np.float32))
+    assert (found == (level >= 0.5)).all()
+
+
+def test_a_confidence_of_another_size_is_refused() -> None:
+    with pytest.raises(ValueError, match="confidence mask"):
+        grabcut_from_confidence(drawn()[0], np.zeros((5, 5), np.float32))

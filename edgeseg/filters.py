@@ -1,0 +1,32 @@
+"""The two neighbourhood filters that masks go through, from OpenCV."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+
+def box_mean(image: NDArray[Any], radius: int) -> NDArray[Any]:
+    """Average over a square window about each pixel, the picture mirrored beyond its frame.
+
+    Args:
+        image: `(H, W)` or `(H, W, C)`, float32 or float64, C at most 4.
+        radius: The window is `2 * radius + 1` pixels wide; it may be wider than the picture.
+    """
+    side = 2 * radius + 1
+    averaged: NDArray[Any] = cv2.blur(image, (side, side), borderType=cv2.BORDER_REFLECT)
+    return averaged
+
+
+def majority(mask: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Give each pixel what most of the `side` x `side` about it have.
+
+    Args:
+        mask: `(H, W)` uint8 of 0 and 1; its outermost pixels repeat beyond its frame.
+        side: 3 or 5 is fast: a median of 8 bits.
+    """
+    voted: NDArray[np.uint8] = cv2.medianBlur(mask, side)
+    return voted
