@@ -23,7 +23,7 @@ class Cropper:
     """
 
     def __init__(self, segmenter: bytes, preprocessing: Preprocessing) -> None:
-        manifest = manifest_of("float32", Converted(segmenter, preprocessing, 0, ""), None)
+        manifest = manifest_of(Converted(segmenter, preprocessing, 0, "", "float32"), None)
         self._segmenter = Segmenter(Bundle(manifest, segmenter, None, {}, None, ""))
 
     def crop(self, photograph: Photograph) -> NDArray[np.uint8]:

@@ -92,7 +92,7 @@ def fine_tune(
         callbacks: of ``model.fit``.
         on_progress: called with (steps done, steps in all).
     """
-    batches = _Batches(data, preprocessing, options, seed)
+    batches = Batches(data, preprocessing, options, seed)
     steps = len(batches) * options.epochs
     rate = tf_keras.optimizers.schedules.CosineDecay(options.learning_rate, steps, alpha=0.01)
     # "legacy": on tf_keras the pruning wrappers' masks need an optimizer that assigns in place.
@@ -125,7 +125,7 @@ def bce_soft_iou(target: Any, confidence: Any) -> Any:
     return tf.reduce_mean(bce, axis=(1, 2, 3)) + 1.0 - (intersection + 1.0) / (union + 1.0)
 
 
-class _Batches(tf_keras.utils.Sequence):
+class Batches(tf_keras.utils.Sequence):
     """Shuffled batches of scaled pictures and their targets; each epoch has other variants."""
 
     def __init__(
@@ -169,11 +169,23 @@ class _Batches(tf_keras.utils.Sequence):
         sample = self.data.samples[index]
         if self.preprocessing.resize == "stretch":
             picture, soft = augment(
-                sample.image, sample.mask, self.preprocessing.input_px, _AUGMENTATION, (), rng
+                sample.image,
+                sample.mask,
+                self.preprocessing.input_px,
+                _AUGMENTATION,
+                (),
+                rng,
+                sample.target,
             )
             return picture, (soft[..., None] / 255).astype(np.float32)
-        mask = resized_mask(sample.mask.astype(bool), self.preprocessing)
-        return self.preprocessing.resized(sample.image), mask[..., None].astype(np.float32)
+        picture = self.preprocessing.resized(sample.image)
+        if sample.target is None:
+            mask = resized_mask(sample.mask.astype(bool), self.preprocessing)
+            return picture, mask[..., None].astype(np.float32)
+        # As in `resized_mask`: a border is white in the picture and background here.
+        rest = np.repeat(255 - sample.target[..., None], 3, axis=2)
+        share = self.preprocessing.resized(rest)[..., :1].astype(np.float32) / np.float32(255)
+        return picture, np.float32(1) - share
 
 
 def _progress_callback(on_progress: Callable[[int, int], None], steps: int) -> Any:

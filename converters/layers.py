@@ -89,7 +89,7 @@ class _Inspector:
         self.operations = self.native._get_ops_details()
         for operation in self.operations:
             for index in operation["outputs"]:
-                layer = _layer_name(self.details[index]["name"], known)
+                layer = layer_named(self.details[index]["name"], known)
                 if layer is not None:
                     self.layer_of[index] = layer
 
@@ -115,7 +115,7 @@ class _Inspector:
         return taken - {layer}
 
 
-def _layer_name(tensor_name: str, layers: set[str]) -> str | None:
+def layer_named(tensor_name: str, layers: set[str]) -> str | None:
     """The layer that a tensor's name speaks of.
 
     The converter joins the names of what it merged by semicolons, the outermost first, as in

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from converters.report import Report
-from edgeseg.errors import EdgesegError
+from edgeseg.errors import EdgesegError, ModelContractError
 from edgeseg.formats.bundle import (
     EMBEDDER_SECTION,
     REPORT_SECTION,
     SEGMENTER_SECTION,
+    Bundle,
     write_bundle,
 )
 from edgeseg.formats.manifest import Manifest, NetworkManifest
@@ -29,27 +30,32 @@ class Converted:
         preprocessing: its own, as in the checkpoint.
         parameters: of the float network.
         model_version: of the checkpoint.
+        recipe: the name of the recipe that made it.
         dim: length of the embedding; None for a segmenter.
+        classes: that a segmenter tells apart; none for one of garments.
     """
 
     model: bytes
     preprocessing: Preprocessing
     parameters: int
     model_version: str
+    recipe: str
     dim: int | None = None
+    classes: tuple[str, ...] = ()
 
 
-def manifest_of(recipe_name: str, segmenter: Converted, embedder: Converted | None) -> Manifest:
+def manifest_of(segmenter: Converted, embedder: Converted | None) -> Manifest:
     """The table of contents of a bundle of these networks."""
     return Manifest(
         segmenter=NetworkManifest(
             section=SEGMENTER_SECTION,
             preprocessing=segmenter.preprocessing,
             parameters=segmenter.parameters,
-            recipe=recipe_name,
+            recipe=segmenter.recipe,
             model_version=segmenter.model_version,
             dim=None,
-            outputs="confidence_mask",
+            outputs="category_scores" if segmenter.classes else "confidence_mask",
+            classes=segmenter.classes,
         ),
         embedder=None
         if embedder is None
@@ -57,7 +63,7 @@ def manifest_of(recipe_name: str, segmenter: Converted, embedder: Converted | No
             section=EMBEDDER_SECTION,
             preprocessing=embedder.preprocessing,
             parameters=embedder.parameters,
-            recipe=recipe_name,
+            recipe=embedder.recipe,
             model_version=embedder.model_version,
             dim=embedder.dim,
             outputs="embedding",
@@ -67,9 +73,7 @@ def manifest_of(recipe_name: str, segmenter: Converted, embedder: Converted | No
     )
 
 
-def write(
-    path: Path, recipe_name: str, segmenter: Converted, embedder: Converted | None, report: Report
-) -> None:
+def write(path: Path, segmenter: Converted, embedder: Converted | None, report: Report) -> None:
     """Writes the bundle; the path holds the old file or the new one at any time.
 
     Raises:
@@ -81,7 +85,30 @@ def write(
     }
     if embedder is not None:
         sections[EMBEDDER_SECTION] = embedder.model
-    write_bundle(path, manifest_of(recipe_name, segmenter, embedder), sections)
+    write_bundle(path, manifest_of(segmenter, embedder), sections)
+
+
+def embedder_of(source: Path | None) -> Converted | None:
+    """The embedder of a bundle, as it is; None where ``source`` is no bundle.
+
+    Raises:
+        FormatError: the bundle is damaged.
+        ModelContractError: it has no embedder.
+    """
+    if source is None or source.suffix != ".bundle":
+        return None
+    bundle = Bundle.open(source)
+    manifest, model = bundle.manifest.embedder, bundle.embedder_model
+    if manifest is None or model is None:
+        raise ModelContractError(f"{source} holds no embedder")
+    return Converted(
+        model,
+        manifest.preprocessing,
+        manifest.parameters,
+        manifest.model_version,
+        manifest.recipe,
+        manifest.dim,
+    )
 
 
 def check_writable(path: Path) -> None:

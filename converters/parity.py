@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,25 @@ _THRESHOLD = 0.5
 
 
 @dataclass(frozen=True)
+class FolderParity:
+    """Two segmenters against one folder's labels.
+
+    Attributes:
+        labelled: photographs with a mask.
+        iou_float, iou_converted: mean IoU against the labels.
+    """
+
+    labelled: int
+    iou_float: float
+    iou_converted: float
+
+    @property
+    def iou_drop(self) -> float:
+        """The fall between the two; negative where the converted network is better."""
+        return self.iou_float - self.iou_converted
+
+
+@dataclass(frozen=True)
 class MaskParity:
     """Agreement of two segmenters, in the network's own frame.
 
@@ -28,12 +47,15 @@ class MaskParity:
         source: the pictures, in words.
         pictures: how many there were.
         labelled: how many of them have a mask.
-        iou_float: mean IoU of the float network against labels; None without labels.
+        iou_float: mean IoU of the float network against labels; None without labels. Of several
+            classes: the mean over these.
         iou_converted: that of the converted network.
         iou_drop: the fall between the two; negative where the converted network is better.
         iou_agreement: mean IoU between the two networks' category masks.
-        mask_error_mean: mean absolute difference of the confidence masks, in [0, 1].
+        mask_error_mean: mean absolute difference of the confidence masks, in [0, 1]; of several
+            classes: of the category scores.
         mask_error_max: the largest difference of any pixel.
+        folders: against labels, by folder.
         worst_layer: which adds the most error.
     """
 
@@ -46,21 +68,33 @@ class MaskParity:
     iou_agreement: float
     mask_error_mean: float
     mask_error_max: float
+    folders: dict[str, FolderParity] = field(default_factory=dict)
     worst_layer: LayerError | None = None
 
     def failure(self, floor: Floor) -> str | None:
-        """What is below the floor, in words; None if nothing is."""
+        """What is below the floor, in words; None if nothing is.
+
+        Each folder counts by itself: one that got better pays for no other.
+        """
         if self.iou_drop is not None:
-            # A comparison with NaN is False: it must count as a failure too.
-            if not self.iou_drop <= floor.iou_drop:
-                return f"IoU drops by {self.iou_drop:.4f}, more than {floor.iou_drop:.4f}"
+            drops = {"": self.iou_drop}
+            if len(self.folders) > 1:
+                drops = {f" on {name}": folder.iou_drop for name, folder in self.folders.items()}
+            for where, drop in drops.items():
+                # A comparison with NaN is False: it must count as a failure too.
+                if not drop <= floor.iou_drop:
+                    return f"IoU{where} drops by {drop:.4f}, more than {floor.iou_drop:.4f}"
         elif not self.iou_agreement >= floor.iou_agreement:
             return f"mean IoU agreement is {self.iou_agreement:.4f}, below {floor.iou_agreement}"
         return None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON types, for the report."""
-        return asdict(self)
+        folders = {
+            name: {**asdict(folder), "iou_drop": folder.iou_drop}
+            for name, folder in self.folders.items()
+        }
+        return {**asdict(self), "folders": folders}
 
 
 @dataclass(frozen=True)
@@ -113,53 +147,95 @@ def check(kind: str, parity: MaskParity | EmbeddingParity, floor: Floor) -> None
     )
 
 
-def compare_masks(
-    float_model: bytes,
-    converted_model: bytes,
-    photographs: Sequence[Photograph],
-    preprocessing: Preprocessing,
-    source: str,
-) -> MaskParity:
-    """Runs two segmenters over the same photographs.
+class MaskReference:
+    """The float segmenter's answers, kept so that many converted ones can be held against them.
 
-    Args:
-        float_model: TFLite bytes of the reference.
-        converted_model: TFLite bytes.
-        photographs: at least one.
-        preprocessing: of both.
+    Attributes:
         source: the pictures, in words.
+        labelled: how many of them have a mask.
     """
-    reference, converted = Interpreter(float_model), Interpreter(converted_model)
-    agreements, errors_mean, errors_max = [], [], []
-    ious_float, ious_converted = [], []
-    for photograph in photographs:
-        batch = preprocessing.normalized(preprocessing.resized(photograph.image))[None]
-        expected, actual = reference.run(batch)[0, ..., 0], converted.run(batch)[0, ..., 0]
-        error = np.abs(expected - actual)
-        errors_mean.append(float(error.mean()))
-        errors_max.append(float(error.max()))
-        expected_mask, actual_mask = expected >= _THRESHOLD, actual >= _THRESHOLD
-        agreements.append(iou(actual_mask, expected_mask))
-        if photograph.mask is not None:
-            label = resized_mask(photograph.mask, preprocessing)
-            ious_float.append(iou(expected_mask, label))
-            ious_converted.append(iou(actual_mask, label))
-    labelled = len(ious_float)
-    iou_float = float(np.mean(ious_float)) if labelled else None
-    iou_converted = float(np.mean(ious_converted)) if labelled else None
-    drop = None
-    if iou_float is not None and iou_converted is not None:
-        drop = iou_float - iou_converted
-    return MaskParity(
-        source=source,
-        pictures=len(photographs),
-        labelled=labelled,
-        iou_float=iou_float,
-        iou_converted=iou_converted,
-        iou_drop=drop,
-        iou_agreement=float(np.mean(agreements)),
-        mask_error_mean=float(np.mean(errors_mean)),
-        mask_error_max=float(np.max(errors_max)),
+
+    def __init__(
+        self,
+        float_model: bytes,
+        photographs: Sequence[Photograph],
+        preprocessing: Preprocessing,
+        source: str,
+    ) -> None:
+        """Runs the reference.
+
+        Args:
+            float_model: TFLite bytes.
+            photographs: at least one.
+            preprocessing: of this network and of those to compare.
+            source: the pictures, in words.
+        """
+        self.source = source
+        self._preprocessing = preprocessing
+        self._folders = [photograph.folder for photograph in photographs]
+        self._pictures = [preprocessing.resized(photograph.image) for photograph in photographs]
+        self._labels = [
+            None if photograph.mask is None else resized_mask(photograph.mask, preprocessing)
+            for photograph in photographs
+        ]
+        self._confidences = self._run(float_model)
+        self.labelled = sum(label is not None for label in self._labels)
+
+    def compare(self, converted_model: bytes) -> MaskParity:
+        """Holds a converted segmenter against the reference.
+
+        Args:
+            converted_model: TFLite bytes.
+        """
+        agreements, errors_mean, errors_max = [], [], []
+        ious: dict[str, list[tuple[float, float]]] = {}
+        answers = zip(self._confidences, self._run(converted_model), strict=True)
+        for index, (expected, actual) in enumerate(answers):
+            error = np.abs(expected - actual)
+            errors_mean.append(float(error.mean()))
+            errors_max.append(float(error.max()))
+            expected_mask, actual_mask = expected >= _THRESHOLD, actual >= _THRESHOLD
+            agreements.append(iou(actual_mask, expected_mask))
+            label = self._labels[index]
+            if label is not None:
+                pair = iou(expected_mask, label), iou(actual_mask, label)
+                ious.setdefault(self._folders[index], []).append(pair)
+        folders = {
+            name: FolderParity(len(pairs), *(float(mean) for mean in np.mean(pairs, axis=0)))
+            for name, pairs in ious.items()
+        }
+        overall = pooled(folders)
+        return MaskParity(
+            source=self.source,
+            pictures=len(self._pictures),
+            labelled=self.labelled,
+            iou_float=None if overall is None else overall.iou_float,
+            iou_converted=None if overall is None else overall.iou_converted,
+            iou_drop=None if overall is None else overall.iou_drop,
+            iou_agreement=float(np.mean(agreements)),
+            mask_error_mean=float(np.mean(errors_mean)),
+            mask_error_max=float(np.max(errors_max)),
+            folders=folders,
+        )
+
+    def _run(self, model: bytes) -> list[NDArray[np.float32]]:
+        """One ``(S, S)`` confidence mask a picture."""
+        interpreter = Interpreter(model)
+        return [
+            interpreter.run(self._preprocessing.normalized(picture)[None])[0, ..., 0]
+            for picture in self._pictures
+        ]
+
+
+def pooled(folders: dict[str, FolderParity]) -> FolderParity | None:
+    """The mean over all labelled photographs, whatever their folder."""
+    if not folders:
+        return None
+    counts = [folder.labelled for folder in folders.values()]
+    return FolderParity(
+        sum(counts),
+        float(np.average([folder.iou_float for folder in folders.values()], weights=counts)),
+        float(np.average([folder.iou_converted for folder in folders.values()], weights=counts)),
     )
 
 

@@ -1,26 +1,28 @@
-"""Quantization-aware training: int8 simulated while the network learns to live with it.
+"""Simulated quantization: a network that rounds as its int8 twin will.
 
 tfmot's default 8-bit scheme is made for chains of layers. In a densely connected network it
 leaves out the ranges of intermediate concatenations, and its moving averages start at [-6, 6] and
 move by a thousandth a step. Here every range is fixed before the first step instead:
 
 * the input has the range of a byte, so that a photo's pixels are the model's input as they are;
-* every ReLU6 has [0, 6]; concatenation, pooling and nearest resize pass it on, so all tensors of
-  the dense part share one scale and int8 concatenation rescales nothing;
-* the logits have the range that the float network shows on the representative set.
+* activations that a concatenation joins have one range (see :mod:`converters.ranges`), so int8
+  concatenation rescales nothing;
+* the logits have the range that the float network shows on the representative set, as far as the
+  sigmoid behind them still tells its values apart.
 
-Simulated quantization after Jacob et al., "Quantization and Training of Neural Networks for
-Efficient Integer-Arithmetic-Only Inference" (arXiv 1712.05877, section 3).
+Converted at once, the ranges are all that has changed; trained first, the network learns to live
+with the rounding. Simulated quantization after Jacob et al., "Quantization and Training of Neural
+Networks for Efficient Integer-Arithmetic-Only Inference" (arXiv 1712.05877, section 3).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow_model_optimization as tfmot
 import tf_keras
-from numpy.typing import NDArray
 from tensorflow_model_optimization.python.core.quantization.keras import quantizers
 from tensorflow_model_optimization.python.core.quantization.keras.default_8bit import (
     default_8bit_quantize_configs as configs,
@@ -38,52 +40,45 @@ from tensorflow_model_optimization.python.core.quantization.keras.graph_transfor
     model_transformer,
 )
 
-from edgeseg.errors import ModelContractError
+from converters.ranges import Ranges, check_foldable
 from edgeseg.preprocessing import Preprocessing
 
-# Layers whose int8 output has the scale of their input.
-_PASSING_LAYERS = (
-    tf_keras.layers.Concatenate,
-    tf_keras.layers.MaxPooling2D,
-    tf_keras.layers.UpSampling2D,
-    tf_keras.layers.Dropout,
-)
+# TFLite's int8 sigmoid has this range and no other.
+_CONFIDENCE_RANGE = (0.0, 255 / 256)
 
 
-def quantize_aware(
-    model: Any, preprocessing: Preprocessing, calibration: NDArray[np.float32]
-) -> Any:
-    """A copy of a segmenter with simulated int8 weights and activations, ready to fine-tune.
+def simulate_int8(model: Any, preprocessing: Preprocessing, ranges: Ranges) -> Any:
+    """A copy of a segmenter with simulated int8 weights and activations.
 
     Args:
-        model: a ``tf_keras`` Tiramisu of Conv-BN-ReLU6 layers that ends in a sigmoid.
+        model: a ``tf_keras`` Tiramisu of Conv-BN-ReLU layers that ends in a sigmoid.
         preprocessing: the network's.
-        calibration: ``(N, S, S, 3)`` float32 scaled pictures, which give the logits' range.
+        ranges: of every ReLU and of the logits, see :func:`converters.ranges.shared_ranges`.
 
     Returns:
-        A ``tf_keras`` model; batch normalization is frozen, so that it folds as it is.
+        A ``tf_keras`` model to convert or to fine-tune; batch normalization is frozen, so that it
+        folds as it is.
 
     Raises:
-        ModelContractError: a layer has no int8 counterpart here (the BN-ReLU-Conv order, an
-            unbounded ReLU, a transposed convolution).
+        ModelContractError: a layer has no int8 counterpart here (see
+            :func:`converters.ranges.check_foldable`).
     """
-    _check(model)
-    head = model.get_layer("head_conv")
-    logits = tf_keras.Model(model.input, head.output).predict(calibration, verbose=0, batch_size=16)
-    low, high = float(min(logits.min(), -1.0)), float(max(logits.max(), 1.0))
+    check_foldable(model)
 
     def annotate(layer: Any) -> Any:
-        config = None
+        config: Any = configs.NoOpQuantizeConfig()
         if isinstance(layer, tf_keras.layers.ReLU):
-            config = FixedRangeConfig(0.0, float(layer.max_value))
-        elif layer.name == head.name:
-            config = FixedRangeConvConfig(low, high)
-        elif isinstance(layer, _PASSING_LAYERS):
-            config = configs.NoOpQuantizeConfig()
+            config = FixedRangeConfig(*ranges[layer.name])
+        elif isinstance(layer, tf_keras.layers.Activation):
+            config = FixedRangeConfig(*_CONFIDENCE_RANGE)
+        elif isinstance(layer, tf_keras.layers.Conv2D):
+            config = KernelConfig(ranges.get(layer.name))
+        # tfmot has no quantizer with a scale for each channel of a depthwise kernel, and one scale
+        # for all is coarser than the converter's: those kernels are rounded by the converter alone.
         return tfmot.quantization.keras.quantize_annotate_layer(layer, quantize_config=config)
 
     with tfmot.quantization.keras.quantize_scope(
-        {"FixedRangeConfig": FixedRangeConfig, "FixedRangeConvConfig": FixedRangeConvConfig}
+        {kind.__name__: kind for kind in (FixedRangeConfig, KernelConfig)}
     ):
         # Cloned first: annotating takes the layers themselves.
         copy = tf_keras.models.clone_model(model)
@@ -98,7 +93,7 @@ def quantize_aware(
             inner.trainable = False
     # A kernel's range is set when it is used in training; until then it is [-6, 6]. With batch
     # normalization frozen, this pass changes nothing else.
-    quantized(calibration[:1], training=True)
+    quantized(np.zeros((1, *model.input_shape[1:]), np.float32), training=True)
     return quantized
 
 
@@ -118,15 +113,18 @@ class FixedRangeConfig(configs.Default8BitOutputQuantizeConfig):
         return {"low": self.low, "high": self.high}
 
 
-class FixedRangeConvConfig(registry.Default8BitConvQuantizeConfig):
-    """A convolution's kernel per channel, its output in a range that is known beforehand."""
+class KernelConfig(registry.Default8BitConvQuantizeConfig):
+    """A convolution's kernel per channel, and its output only where it has a range of its own.
 
-    def __init__(self, low: float, high: float) -> None:
+    Most have none: what follows them, batch normalization and ReLU, is folded into them.
+    """
+
+    def __init__(self, output_range: Sequence[float] | None) -> None:
         super().__init__(["kernel"], ["activation"], False)
-        self.low, self.high = low, high
+        self.output_range = output_range
 
     def get_activations_and_quantizers(self, layer: Any) -> list[Any]:  # noqa: ARG002 - as above
-        """None: the output's quantizer does it."""
+        """None: the activation is linear."""
         return []
 
     def set_quantize_activations(self, layer: Any, quantize_activations: Any) -> None:
@@ -134,12 +132,12 @@ class FixedRangeConvConfig(registry.Default8BitConvQuantizeConfig):
         del layer, quantize_activations
 
     def get_output_quantizers(self, layer: Any) -> list[Any]:  # noqa: ARG002 - as above
-        """One quantizer of a fixed range."""
-        return [_fixed(self.low, self.high)]
+        """One quantizer of a fixed range, or none."""
+        return [] if self.output_range is None else [_fixed(*self.output_range)]
 
     def get_config(self) -> dict[str, Any]:
         """As JSON types, for cloning."""
-        return {"low": self.low, "high": self.high}
+        return {"output_range": self.output_range}
 
 
 class _InputTransform(transforms.InputLayerQuantize):
@@ -152,6 +150,8 @@ class _InputTransform(transforms.InputLayerQuantize):
     def replacement(self, match_layer: Any) -> Any:
         """The quantizer behind the input layer."""
         node = super().replacement(match_layer)
+        # The name would count the networks of this process, and it goes into the bytes.
+        node.layer["name"] = node.layer["config"]["name"] = "input_quantizer"
         node.layer["config"]["quantizer"] = tf_keras.utils.serialize_keras_object(
             _fixed(self.low, self.high)
         )
@@ -159,7 +159,10 @@ class _InputTransform(transforms.InputLayerQuantize):
 
 
 class _Scheme(scheme.Default8BitQuantizeScheme):
-    """tfmot's default scheme without its rules for concatenations, and with a fixed input range."""
+    """tfmot's default scheme with a fixed input range and without its rules for chains of layers.
+
+    Every layer is told what to quantize; there is nothing left for rules to find.
+    """
 
     def __init__(self, preprocessing: Preprocessing) -> None:
         super().__init__()
@@ -174,11 +177,7 @@ class _Scheme(scheme.Default8BitQuantizeScheme):
 
     def apply(self, model: Any, layer_quantize_map: dict[str, Any]) -> Any:
         """As tfmot's layout transformation, see ``Default8BitQuantizeLayoutTransform.apply``."""
-        rules = [
-            _InputTransform(self.low, self.high),
-            transforms.Conv2DBatchNormReLUQuantize(),
-            transforms.Conv2DBatchNormQuantize(),
-        ]
+        rules = [_InputTransform(self.low, self.high)]
         return model_transformer.ModelTransformer(
             model, rules, set(layer_quantize_map), layer_quantize_map
         ).transform()
@@ -186,20 +185,3 @@ class _Scheme(scheme.Default8BitQuantizeScheme):
 
 def _fixed(low: float, high: float) -> Any:
     return quantizers.FixedQuantizer(num_bits=8, init_min=low, init_max=high, narrow_range=False)
-
-
-def _check(model: Any) -> None:
-    for layer in model.layers:
-        if isinstance(layer, tf_keras.layers.ReLU) and layer.max_value is None:
-            raise ModelContractError(
-                f"quantization-aware training needs a ReLU of a fixed range, and {layer.name} has "
-                "none: take static_wi8_ai8, or train a network with an activation ceiling"
-            )
-        if isinstance(layer, tf_keras.layers.BatchNormalization):
-            before = layer.inbound_nodes[0].inbound_layers
-            if not isinstance(before, tf_keras.layers.Conv2D):
-                raise ModelContractError(
-                    f"quantization-aware training needs each batch normalization behind a "
-                    f"convolution, and {layer.name} is not: take static_wi8_ai8, or a network of "
-                    "the conv_bn_relu order"
-                )

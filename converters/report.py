@@ -5,14 +5,21 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-import zstandard
-
+from converters.delegation import Delegation, delegation
+from converters.graph import Joints, joints
 from converters.latency import Latency
+from converters.layers import LayerError
+from converters.recipe import Recipe
+from converters.size import Size
+from converters.tflite import anatomy
+from converters.trials import Trial
+from edgeseg.preprocessing import Preprocessing
 
-ZSTD_LEVEL = 19
+_WORST_LAYERS = 10
 _TOOLS = (
     "tensorflow",
     "tf_keras",
@@ -24,17 +31,36 @@ _TOOLS = (
 
 
 @dataclass(frozen=True)
-class Size:
-    """Bytes of a model: as it is, and under ``zstd -19``."""
+class Bought:
+    """What a pruning bought.
 
-    raw_bytes: int
-    zstd_bytes: int
+    Attributes:
+        kind: ``structured`` or ``magnitude``.
+        removed: what went, in words.
+        measured_as: the quantization of the models that were timed and weighed; for ``aware`` that
+            is ``static``, which is as fast and as large.
+        parameters: weights before and after, zeros included.
+        latency: median milliseconds, before and after.
+        size_before, size_after: of the TFLite models.
+        iou_before, iou_after: mean IoU against labels, as float32; None without labels.
+        iou_agreement: mean IoU between the masks of the trained and of the pruned network, as
+            float32.
+    """
 
-    @classmethod
-    def of(cls, model: bytes) -> Size:
-        """Measures a model."""
-        compressed = zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(model)
-        return cls(len(model), len(compressed))
+    kind: str
+    removed: str
+    measured_as: str
+    parameters: tuple[int, int]
+    latency: Latency
+    size_before: Size
+    size_after: Size
+    iou_before: float | None
+    iou_after: float | None
+    iou_agreement: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON types."""
+        return {**asdict(self), "latency": self.latency.to_dict()}
 
 
 @dataclass(frozen=True)
@@ -42,18 +68,27 @@ class NetworkReport:
     """One network, before (float32, as trained) and after.
 
     Attributes:
+        recipe: the name of the recipe that made it.
         quantization: what was done to this network.
-        parameters: weights of the float network.
+        ranges: of int8 activations, see :class:`converters.compress.Compressed`.
+        parameters: weights of the float network as it was trained.
+        parameters_after: the same, once pruned.
         size_before, size_after: of the TFLite models.
         sparsity_before, sparsity_after: share of zeros among the weights.
         latency: median milliseconds on the machine that converted.
         operations: of the converted graph, by name.
         direct_input: whether a photo's bytes are the model's input as they are.
         parity: see :mod:`converters.parity`.
+        joints: concatenations and conversions of the converted graph.
+        delegation: who runs the converted graph's operators.
+        worst_layers: those that add the most error, the worst first.
     """
 
+    recipe: str
     quantization: str
+    ranges: str | None
     parameters: int
+    parameters_after: int
     size_before: Size
     size_after: Size
     sparsity_before: float
@@ -62,10 +97,18 @@ class NetworkReport:
     operations: dict[str, int]
     direct_input: bool
     parity: dict[str, Any]
+    joints: Joints
+    delegation: Delegation
+    worst_layers: tuple[LayerError, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON types."""
-        return {**asdict(self), "latency": {**asdict(self.latency), "ratio": self.latency.ratio}}
+        return {
+            **asdict(self),
+            "latency": self.latency.to_dict(),
+            "joints": self.joints.to_dict(),
+            "delegation": self.delegation.to_dict(),
+        }
 
 
 @dataclass(frozen=True)
@@ -77,6 +120,8 @@ class Report:
         representative: the calibration pictures, in words.
         tuning: the data of pruning or simulated quantization, in words; None without either.
         networks: by ``segmenter`` and ``embedder``.
+        bought: what each pruning bought.
+        trials: every recipe and peer that was tried, where the recipe was not given.
         tools: versions by name.
     """
 
@@ -84,6 +129,8 @@ class Report:
     representative: str
     tuning: str | None
     networks: dict[str, NetworkReport]
+    bought: tuple[Bought, ...] = ()
+    trials: tuple[Trial, ...] = ()
     tools: dict[str, str] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -93,40 +140,58 @@ class Report:
             "representative": self.representative,
             "tuning": self.tuning,
             "networks": {name: network.to_dict() for name, network in self.networks.items()},
+            "bought": [bought.to_dict() for bought in self.bought],
+            "trials": [trial.to_dict() for trial in self.trials],
             "tools": self.tools,
         }
 
-    def table(self) -> tuple[list[str], list[list[str]]]:
-        """Columns and rows, for people."""
-        columns = ["", "before", "after", "change"]
-        rows: list[list[str]] = []
-        for name, network in self.networks.items():
-            rows += [
-                [f"{name}: parameters", f"{network.parameters:,}", "", ""],
-                _size_row(
-                    name, "bytes", network.size_before.raw_bytes, network.size_after.raw_bytes
-                ),
-                _size_row(
-                    name,
-                    f"zstd -{ZSTD_LEVEL} bytes",
-                    network.size_before.zstd_bytes,
-                    network.size_after.zstd_bytes,
-                ),
-                [
-                    f"{name}: zero weights",
-                    f"{network.sparsity_before:.1%}",
-                    f"{network.sparsity_after:.1%}",
-                    "",
-                ],
-                [
-                    f"{name}: latency, one thread",
-                    f"{network.latency.before_ms:.1f} ms",
-                    f"{network.latency.after_ms:.1f} ms",
-                    f"{network.latency.ratio:.1f}x faster",
-                ],
-                *_parity_rows(name, network.parity),
-            ]
-        return columns, rows
+
+def network_report(
+    recipe: Recipe,
+    *,
+    quantization: str,
+    ranges: str | None,
+    parameters: tuple[int, int],
+    float_model: bytes,
+    converted_model: bytes,
+    latency: Latency,
+    preprocessing: Preprocessing,
+    parity: dict[str, Any],
+    errors: Sequence[LayerError],
+) -> NetworkReport:
+    """Takes two TFLite models apart, see :class:`NetworkReport` for the rest.
+
+    Args:
+        recipe: that made the converted model.
+        quantization: of this network.
+        ranges: of int8 activations.
+        parameters: weights as trained, and as converted.
+        float_model: TFLite bytes.
+        converted_model: TFLite bytes.
+        latency: of the two.
+        preprocessing: the network's.
+        parity: of the two.
+        errors: of every layer, the worst first.
+    """
+    before, after = anatomy(float_model), anatomy(converted_model)
+    return NetworkReport(
+        recipe=recipe.name,
+        quantization=quantization,
+        ranges=ranges,
+        parameters=parameters[0],
+        parameters_after=parameters[1],
+        size_before=Size.of(float_model),
+        size_after=Size.of(converted_model),
+        sparsity_before=before.sparsity,
+        sparsity_after=after.sparsity,
+        latency=latency,
+        operations=after.operations,
+        direct_input=after.takes_bytes(preprocessing),
+        parity=parity,
+        joints=joints(converted_model),
+        delegation=delegation(converted_model),
+        worst_layers=tuple(errors[:_WORST_LAYERS]),
+    )
 
 
 def tool_versions() -> dict[str, str]:
@@ -139,31 +204,3 @@ def tool_versions() -> dict[str, str]:
             # Only one of the two TFLite runtimes is installed.
             continue
     return versions
-
-
-def _size_row(name: str, what: str, before: int, after: int) -> list[str]:
-    return [f"{name}: {what}", f"{before:,}", f"{after:,}", f"{before / after:.1f}x smaller"]
-
-
-def _parity_rows(name: str, parity: dict[str, Any]) -> list[list[str]]:
-    if "cosine_mean" in parity:
-        return [
-            [f"{name}: cosine, mean", "", f"{parity['cosine_mean']:.4f}", ""],
-            [f"{name}: cosine, least", "", f"{parity['cosine_min']:.4f}", ""],
-        ]
-    rows = []
-    if parity["iou_drop"] is not None:
-        rows.append(
-            [
-                f"{name}: IoU against {parity['labelled']} labels",
-                f"{parity['iou_float']:.4f}",
-                f"{parity['iou_converted']:.4f}",
-                f"{-parity['iou_drop']:+.4f}",
-            ]
-        )
-    return [
-        *rows,
-        [f"{name}: IoU agreement", "", f"{parity['iou_agreement']:.4f}", ""],
-        [f"{name}: mask error, mean", "", f"{parity['mask_error_mean']:.4f}", ""],
-        [f"{name}: mask error, largest", "", f"{parity['mask_error_max']:.4f}", ""],
-    ]

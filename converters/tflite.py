@@ -12,7 +12,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from tensorflow.lite.python import schema_py_generated as schema
 
-from converters.recipe import Quantization
+from converters.recipe import Activations, Quantization
 from edgeseg.errors import ModelContractError
 from edgeseg.preprocessing import Preprocessing
 
@@ -20,6 +20,10 @@ _WEIGHT_DTYPES = {
     schema.TensorType.FLOAT32: np.float32,
     schema.TensorType.FLOAT16: np.float16,
     schema.TensorType.INT8: np.int8,
+}
+_STATIC_KERNELS = {
+    "int8": tf.lite.OpsSet.TFLITE_BUILTINS_INT8,
+    "int16": tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
 }
 
 
@@ -50,7 +54,10 @@ class Anatomy:
 
 
 def to_tflite(
-    model: Any, quantization: Quantization, calibration: NDArray[np.float32] | None = None
+    model: Any,
+    quantization: Quantization,
+    calibration: NDArray[np.float32] | None = None,
+    activations: Activations = "int8",
 ) -> bytes:
     """Converts a model of one picture in, one tensor out.
 
@@ -59,10 +66,11 @@ def to_tflite(
             ``aware``.
         quantization: see :class:`converters.recipe.Recipe`.
         calibration: ``(N, S, S, 3)`` float32 scaled pictures; needed for ``static``.
+        activations: of ``static``.
 
     Returns:
-        A model of batch 1. After ``static`` and ``aware`` its input is uint8 and its output uint8
-        (confidences) or int8 (anything else).
+        A model of batch 1. With int8 activations its input is uint8 and its output uint8
+        (confidences) or int8 (anything else); otherwise both are float32.
 
     Raises:
         ModelContractError: TensorFlow cannot convert it.
@@ -78,7 +86,7 @@ def to_tflite(
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if quantization == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    if quantization in ("static", "aware"):
+    if quantization in ("static", "aware") and activations == "int8":
         converter.inference_input_type = tf.uint8
         is_confidence = len(model.output_shape) == 4
         converter.inference_output_type = tf.uint8 if is_confidence else tf.int8
@@ -88,7 +96,7 @@ def to_tflite(
         pictures = calibration
         # No float fallback. (After simulated quantization every range is in the graph already, and
         # asking for this would ask for a calibration.)
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.target_spec.supported_ops = [_STATIC_KERNELS[activations]]
         converter.representative_dataset = lambda: ([p[None]] for p in pictures)
     try:
         with warnings.catch_warnings():

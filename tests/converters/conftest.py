@@ -15,6 +15,8 @@ pytest.importorskip("tensorflow_model_optimization", reason="needs the convert e
 
 import tf_keras
 
+from converters.representative import drawn_photographs
+from edgeseg.imaging import encode_png
 from edgeseg.preprocessing import Preprocessing
 from edgeseg.training.checkpoint import Checkpoint, get_weights
 from edgeseg.training.networks.embedder import EMBEDDERS
@@ -74,3 +76,15 @@ def embedder_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     weights = get_weights(lively(network.build(tf_keras, SIDE_PX)))
     Checkpoint("embedder", network, PADDED, weights, model_version="tiny-2").save(path)
     return path
+
+
+def labelled_folder(folder: Path, count: int = 8) -> Path:
+    """Fills a folder with drawings and their masks, half of them for validation."""
+    rows = ["image,mask,split"]
+    for index, drawn in enumerate(drawn_photographs(count, 9, side_px=48)):
+        assert drawn.mask is not None
+        (folder / f"{index}.png").write_bytes(encode_png(drawn.image))
+        (folder / f"{index}m.png").write_bytes(encode_png(drawn.mask.astype(np.uint8) * 255))
+        rows.append(f"{index}.png,{index}m.png,{'val' if index % 2 else 'train'}")
+    (folder / "split.csv").write_text("\n".join(rows))
+    return folder

@@ -10,7 +10,7 @@ import pytest
 
 from converters import parity
 from converters.layers import layer_errors
-from converters.parity import EmbeddingParity, MaskParity
+from converters.parity import EmbeddingParity, FolderParity, MaskParity, MaskReference
 from converters.recipe import Floor
 from converters.representative import calibration_input, drawn_photographs, network_input
 from converters.tflite import to_tflite
@@ -39,7 +39,7 @@ def _with_noise(layer: str, level: float) -> Any:
 
 
 def test_a_network_agrees_with_itself(float_model: bytes) -> None:
-    found = parity.compare_masks(float_model, float_model, PHOTOGRAPHS, STRETCH, "drawings")
+    found = MaskReference(float_model, PHOTOGRAPHS, STRETCH, "drawings").compare(float_model)
     assert found.iou_agreement == 1.0
     assert found.iou_drop == 0.0
     assert found.mask_error_max == 0.0
@@ -49,7 +49,7 @@ def test_a_network_agrees_with_itself(float_model: bytes) -> None:
 
 def test_labels_are_optional(float_model: bytes) -> None:
     unlabelled = [replace(p, mask=None) for p in PHOTOGRAPHS]
-    found = parity.compare_masks(float_model, float_model, unlabelled, STRETCH, "drawings")
+    found = MaskReference(float_model, unlabelled, STRETCH, "drawings").compare(float_model)
     assert found.labelled == 0
     assert found.iou_drop is None
     assert found.failure(Floor()) is None
@@ -62,7 +62,7 @@ def test_the_layer_that_was_broken_is_blamed(float_model: bytes, layer: str) -> 
     worst = layer_errors(float_model, broken, names, BATCHES)[0]
     assert worst.layer == f"{layer}_relu"
     assert worst.snr_db < 20
-    found = parity.compare_masks(float_model, broken, PHOTOGRAPHS, STRETCH, "drawings")
+    found = MaskReference(float_model, PHOTOGRAPHS, STRETCH, "drawings").compare(broken)
     with pytest.raises(ParityError, match=f"worst layer: {layer}_relu"):
         parity.check(
             "segmenter", replace(found, iou_drop=0.2, worst_layer=worst), Floor(iou_drop=0.01)
@@ -93,6 +93,18 @@ def test_every_convolution_of_the_int8_network_is_compared(float_model: bytes) -
 def test_below_the_floor_is_refused(change: dict[str, Any], said: str) -> None:
     with pytest.raises(ParityError, match=said):
         parity.check("segmenter", replace(GOOD, **change), Floor())
+
+
+def test_each_folder_has_to_meet_the_floor(float_model: bytes) -> None:
+    photographs = [replace(p, folder="ab"[i % 2]) for i, p in enumerate(PHOTOGRAPHS)]
+    found = MaskReference(float_model, photographs, STRETCH, "drawings").compare(float_model)
+    assert {name: folder.labelled for name, folder in found.folders.items()} == {"a": 3, "b": 3}
+    mean = (found.folders["a"].iou_float + found.folders["b"].iou_float) / 2
+    assert found.iou_float == pytest.approx(mean)
+    folders = {"a": FolderParity(50, 0.9, 0.92), "b": FolderParity(50, 0.9, 0.885)}
+    with pytest.raises(ParityError, match=r"IoU on b drops by 0\.0150"):
+        parity.check("segmenter", replace(GOOD, iou_drop=-0.0025, folders=folders), Floor())
+    assert found.to_dict()["folders"]["a"]["iou_drop"] == 0.0
 
 
 @pytest.mark.parametrize("drop", [0.01, 0.0, -0.3])

@@ -16,16 +16,19 @@ import numpy as np
 import pytest
 
 from converters import parity as parity_module
-from converters.pipeline import Sources, convert
-from converters.recipe import FineTuning, Pruning, Recipe, load_recipe
+from converters.pipeline import convert
+from converters.recipe import FineTuning, Pruning, Recipe
+from converters.recipes import ladder, load_recipe
 from converters.representative import drawn_photographs
+from converters.sources import Sources
+from converters.summary import bought_table, change_table, layer_table, notes
 from edgeseg.cli import main
 from edgeseg.embedder import Embedder
 from edgeseg.errors import EdgesegError, ModelContractError, ParityError
 from edgeseg.formats.bundle import Bundle
-from edgeseg.imaging import encode_png
 from edgeseg.segmenter import Segmenter
 from edgeseg.training.checkpoint import load_checkpoint
+from tests.converters.conftest import labelled_folder
 
 # An untrained network's masks hang on a hair: what the gate lets pass is tested on its own.
 OPEN = {"iou_drop": 1.0, "iou_agreement": 0.0, "embedding_cosine": 0.0}
@@ -57,18 +60,7 @@ def small_recipe(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(path)
 
 
-def _labelled_folder(folder: Path, count: int = 8) -> Path:
-    rows = ["image,mask,split"]
-    for index, drawn in enumerate(drawn_photographs(count, 9, side_px=48)):
-        assert drawn.mask is not None
-        (folder / f"{index}.png").write_bytes(encode_png(drawn.image))
-        (folder / f"{index}m.png").write_bytes(encode_png(drawn.mask.astype(np.uint8) * 255))
-        rows.append(f"{index}.png,{index}m.png,{'val' if index % 2 else 'train'}")
-    (folder / "split.csv").write_text("\n".join(rows))
-    return folder
-
-
-@pytest.mark.parametrize("name", ["float32", "float16", "dynamic_wi8", "static_wi8_ai8"])
+@pytest.mark.parametrize("name", [*(recipe.name for recipe in ladder()), "static_wi8_ai16"])
 def test_a_bundle_of_each_recipe_runs(
     name: str, segmenter_path: Path, embedder_path: Path, tmp_path: Path
 ) -> None:
@@ -91,15 +83,22 @@ def test_a_bundle_of_each_recipe_runs(
     assert np.linalg.norm(embedding) == pytest.approx(1, abs=1e-5)
     networks = bundle.report["networks"]
     assert networks["embedder"]["parity"]["cosine_mean"] > 0.99
-    assert networks["segmenter"]["parity"]["mask_error_mean"] < 0.02
-    assert networks["segmenter"]["direct_input"] == (name == "static_wi8_ai8")
+    if "recalibrated" not in name:  # This network's statistics are random, not its pictures'.
+        assert networks["segmenter"]["parity"]["mask_error_mean"] < 0.02
+    assert networks["segmenter"]["direct_input"] == ("ai8" in name)
+    assert len(networks["segmenter"]["worst_layers"]) == 10
+    if "ai16" not in name:
+        assert networks["segmenter"]["joints"]["needless_conversions"] == 0
+        assert networks["segmenter"]["delegation"]["partitions"] == 1
+    ranges = "shared" if "ai8" in name else "calibrated" if "ai16" in name else None
+    assert networks["segmenter"]["ranges"] == ranges
     assert networks["segmenter"]["parity"]["iou_drop"] is None, "a drawing's mask is no label here"
     assert "drawn" in bundle.report["representative"]
     assert bundle.report["tools"]["tensorflow"]
 
 
 def test_pruned_and_trained_with_int8_simulated(segmenter_path: Path, tmp_path: Path) -> None:
-    data = _labelled_folder(tmp_path)
+    data = labelled_folder(tmp_path)
     pruning = Pruning(0.5, fine_tuning=FineTuning(epochs=1, batch=4, learning_rate=1e-4))
     sources = Sources(representative=(data,), parity=(data,), tuning=(data,))
     told: list[str] = []
@@ -113,14 +112,27 @@ def test_pruned_and_trained_with_int8_simulated(segmenter_path: Path, tmp_path: 
     )
     network = report.networks["segmenter"]
     assert network.sparsity_after > 0.4
+    (bought,) = report.bought
+    assert bought.kind == "magnitude"
+    assert bought.measured_as == "static"
+    assert bought.size_after.zstd_bytes < bought.size_before.zstd_bytes
+    assert bought.iou_before is not None
+    assert bought.iou_after is not None
     assert network.size_after.zstd_bytes < network.size_before.zstd_bytes
     assert network.parity["labelled"] == 4, "the val half"
     assert network.parity["iou_drop"] is not None
     assert report.representative == "4 photographs"
     assert report.tuning == "4 labelled photographs"
-    assert {"pruning", "training with int8 simulated", "packing"} <= set(told)
-    columns, rows = report.table()
-    assert all(len(row) == len(columns) for row in rows)
+    assert {"magnitude pruning", "qat_wi8_ai8: training with int8 simulated", "packing"} <= set(
+        told
+    )
+    for columns, rows in (bought_table(report), change_table(report), layer_table(report)):
+        assert rows
+        assert all(len(row) == len(columns) for row in rows)
+    said = "\n".join(notes(report))
+    assert "50% of the weights set to zero" in said
+    assert "XNNPACK runs" in said
+    assert "add the most error" in said
 
 
 def test_the_same_seed_gives_the_same_bytes(segmenter_path: Path, tmp_path: Path) -> None:
@@ -135,12 +147,12 @@ def test_below_the_floor_nothing_is_written(
     segmenter_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     output = tmp_path / "out.bundle"
-    compared = parity_module.compare_masks
+    compared = parity_module.MaskReference.compare
 
     def far_off(*arguments: Any) -> parity_module.MaskParity:
         return replace(compared(*arguments), iou_agreement=0.1)
 
-    monkeypatch.setattr(parity_module, "compare_masks", far_off)
+    monkeypatch.setattr(parity_module.MaskReference, "compare", far_off)
     recipe = replace(_recipe("static_wi8_ai8"), floor=load_recipe("static_wi8_ai8").floor)
     output.write_bytes(b"the old one")
     with pytest.raises(ParityError, match=r"agreement is 0\.1000.*worst layer: \w+"):
@@ -188,7 +200,13 @@ def test_the_command(
     [
         (["--recipe", "nope", "-o", "x.bundle"], 1),
         (["--recipe", "float32"], 2),
-        (["--recipe", "float32", "-o", "x.bundle", "--prune-sparsity", "2"], 2),
+        (["--recipe", "float32", "-o", "x.bundle", "--prune", "magnitude:2"], 2),
+        (["--recipe", "float32", "-o", "x.bundle", "--prune", "some:0.5"], 2),
+        (["--recipe", "float32", "-o", "x.bundle", "--latency-budget", "2x"], 2),
+        (["--recipe", "float32", "-o", "x.bundle", "--keep-checkpoint", "y"], 1),
+        (["--recipe", "float32", "-o", "x.bundle", "--teacher", "y"], 1),
+        (["--recipe", "qat_wi8_ai8", "-o", "x.bundle", "--teacher", "y"], 1),
+        (["--recipe", "auto", "-o", "x.bundle"], 1),
         (["--recipe", "float32", "-o", "x.bundle", "--parity", "missing"], 1),
         (["--recipe", "float32", "-o", "x.bundle", "--embedder", "missing"], 1),
     ],
@@ -209,7 +227,7 @@ def test_the_command_refuses_in_one_line(
     assert not any(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("step", ["comparing the segmenters", "packing"])
+@pytest.mark.parametrize("step", ["small: comparing the segmenters", "packing"])
 def test_killed_while_converting(
     step: str, segmenter_path: Path, small_recipe: str, tmp_path: Path, repository: Path
 ) -> None:

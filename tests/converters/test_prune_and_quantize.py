@@ -1,17 +1,16 @@
-"""Pruning reaches its sparsity; simulated quantization gives the int8 graph that was meant."""
+"""Magnitude pruning reaches its sparsity; fine-tuning learns from what it is given."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from converters.fine_tune import TuningData, bce_soft_iou, fine_tune, self_taught
+from converters.fine_tune import Batches, TuningData, bce_soft_iou, fine_tune, self_taught
 from converters.photographs import resized_mask
 from converters.prune import prune
-from converters.quantize import quantize_aware
 from converters.recipe import FineTuning, Pruning
 from converters.representative import (
     calibration_input,
@@ -20,10 +19,9 @@ from converters.representative import (
     representative_set,
 )
 from converters.tflite import anatomy, to_tflite
-from edgeseg.errors import ModelContractError
-from edgeseg.interpreter import Interpreter
-from edgeseg.training.networks.tiramisu import TIRAMISUS
-from tests.converters.conftest import STRETCH, build
+from edgeseg.preprocessing import Preprocessing
+from edgeseg.training.dataset import Sample
+from tests.converters.conftest import PADDED, STRETCH
 
 PICTURES = network_input(drawn_photographs(8, 0), STRETCH)
 FEW_STEPS = FineTuning(epochs=3, batch=4, learning_rate=1e-3)
@@ -98,40 +96,13 @@ def test_without_labels_the_float_network_teaches(tiny: Any) -> None:
     assert "float network" in data.source
 
 
-def test_simulated_quantization_is_what_the_int8_graph_does(tiny: Any) -> None:
-    calibration = calibration_input(PICTURES, STRETCH)
-    quantized = quantize_aware(tiny, STRETCH, calibration)
-    options = FineTuning(epochs=1, batch=4, learning_rate=1e-4)
-    fine_tune(quantized, _drawn_data(), STRETCH, options, 0)
-    converted = to_tflite(quantized, "aware")
-    found = anatomy(converted)
-    # One at each end: nothing in between is rescaled.
-    assert found.operations["QUANTIZE"] == 2, found.operations
-    assert "DEQUANTIZE" not in found.operations
-    assert found.takes_bytes(STRETCH)
-    interpreter = Interpreter(converted)
-    simulated = quantized.predict(STRETCH.normalized(PICTURES), verbose=0)
-    actual = np.concatenate([interpreter.run(p[None]) for p in STRETCH.normalized(PICTURES)])
-    # Rounding on a tie may go the other way in a layer, and the layers behind carry it on; a
-    # wrong range would show in every pixel.
-    assert np.abs(actual - simulated).mean() < 2 / 255
-
-
-def test_simulated_quantization_starts_near_the_float_network(tiny: Any) -> None:
-    inputs = STRETCH.normalized(PICTURES)
-    quantized = quantize_aware(tiny, STRETCH, calibration_input(PICTURES, STRETCH))
-    error = np.abs(quantized.predict(inputs, verbose=0) - tiny.predict(inputs, verbose=0))
-    assert error.mean() < 0.02, "before any step; kernels in a range of [-6, 6] would be far off"
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ({"order": "bn_relu_conv"}, "conv_bn_relu"),
-        ({"activation_ceiling": None}, "ReLU"),
-    ],
-)
-def test_a_network_that_cannot_be_simulated_is_refused(change: dict[str, Any], said: str) -> None:
-    model = build(replace(TIRAMISUS["test_tiny"], **change))
-    with pytest.raises(ModelContractError, match=said):
-        quantize_aware(model, STRETCH, calibration_input(PICTURES, STRETCH))
+@pytest.mark.parametrize("preprocessing", [STRETCH, PADDED])
+def test_a_target_is_learnt_in_place_of_the_mask(preprocessing: Preprocessing) -> None:
+    image = np.full((40, 40, 3), 90, np.uint8)
+    mask = np.ones((40, 40), np.uint8)
+    target = np.full((40, 40), 51, np.uint8)
+    samples = (Sample(image, mask, 0, Path("a.png"), target),)
+    options = FineTuning(epochs=1, batch=1)
+    _, learnt = Batches(TuningData("", samples=samples), preprocessing, options, 0)[0]
+    # Away from the border, which a variant may have moved into the frame.
+    assert learnt[0, 12:20, 12:20] == pytest.approx(51 / 255, abs=0.01)
