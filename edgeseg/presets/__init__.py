@@ -1,4 +1,4 @@
-"""What the wheel carries: the trained default bundle and the checkpoints it was made of."""
+"""What the wheel carries: trained bundles in three sizes, and the checkpoints they were made of."""
 
 from __future__ import annotations
 
@@ -10,14 +10,34 @@ from edgeseg.formats.bundle import Bundle
 
 BundleSource = Bundle | str | os.PathLike[str] | None
 
+# From the fastest to the most exact.
+PRESETS = ("nano", "small", "base")
+DEFAULT_PRESET = "small"
 
-def default_bundle_path() -> Path:
-    """Path of the bundle that is used when none is named."""
-    return Path(__file__).with_name("default.bundle")
+
+def preset_path(name: str = DEFAULT_PRESET) -> Path:
+    """Path of a preset's bundle."""
+    return Path(__file__).with_name(f"{name}.bundle")
+
+
+def checkpoint_path(name: str = DEFAULT_PRESET) -> Path:
+    """Path of the float network of a preset's segmenter, or of the ``embedder`` of them all."""
+    return Path(__file__).with_name(f"{name}.safetensors")
+
+
+def bundle_path(source: str | os.PathLike[str] | None) -> Path:
+    """Path of a bundle that is named by its path or as a preset; None is the default preset.
+
+    A file comes before a preset of the same name.
+    """
+    if source is None:
+        return preset_path()
+    path = Path(source)
+    return preset_path(str(source)) if str(source) in PRESETS and not path.exists() else path
 
 
 def open_bundle(source: BundleSource) -> Bundle:
-    """Give a bundle: the one passed, the one at a path, or for None the default.
+    """Give a bundle: the one passed, the one at a path, a preset by its name, or the default.
 
     Raises:
         FormatError: If the file is damaged or no bundle.
@@ -25,11 +45,9 @@ def open_bundle(source: BundleSource) -> Bundle:
     """
     if isinstance(source, Bundle):
         return source
-    if source is not None:
-        return Bundle.open(source)
-    path = default_bundle_path()
-    if not path.is_file():
+    path = bundle_path(source)
+    if path.parent == Path(__file__).parent and not path.is_file():
         raise EdgesegError(
-            f"this installation has no default bundle ({path}): name one, or reinstall edgeseg"
+            f"this installation has no bundle {path.name} ({path}): name one, or reinstall edgeseg"
         )
     return Bundle.open(path)

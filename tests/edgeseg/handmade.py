@@ -122,6 +122,20 @@ def red_segmenter(side: int = SIDE_PX, dtype: str = "FLOAT32") -> bytes:
     return writer.finish([source], [result])
 
 
+CLASSES = ("red", "green", "blue")
+
+
+def colour_categories(side: int = SIDE_PX, outputs: int = 3) -> bytes:
+    """A segmenter that tells red, green and blue apart, by a softmax over the channels."""
+    writer = ModelWriter()
+    source = writer.tensor((1, side, side, 3))
+    weights = 10.0 * np.eye(outputs, 3)
+    logits = writer.convolution(source, side, weights, np.zeros(outputs))
+    result = writer.tensor((1, side, side, outputs))
+    writer.operator("SOFTMAX", [logits], result, "SoftmaxOptions", beta=1.0)
+    return writer.finish([source], [result])
+
+
 def colour_embedder(side: int = SIDE_PX) -> bytes:
     """An embedder of mean colours, 4-d."""
     writer = ModelWriter()
