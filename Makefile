@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PIP_INSTALL = -m pip install --quiet --constraint constraints.txt
 PACKAGE_FILES = $(shell find edgeseg converters device_bench -type f -not -name '*.pyc')
 
-.PHONY: help demo test lint verify smoke docs test-pythons clean
+.PHONY: help demo test lint verify verify-compression camvid smoke docs test-pythons clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -38,6 +38,15 @@ lint: $(VENV)/.dev-installed
 # Every figure that the README promises, measured again; needs the photographs in ../shared/data.
 verify: $(VENV)/.dev-installed
 	$(BIN)/python -m tests.verify
+
+# What the presets' compression promises.
+verify-compression: $(VENV)/.dev-installed
+	$(BIN)/python -m tests.verify compression
+
+# The Tiramisu paper's table, trained and measured: for a machine with a GPU. Where that has JAX or
+# PyTorch and no TensorFlow: KERAS_BACKEND=jax python -m tests.verify.camvid
+camvid: $(VENV)/.dev-installed
+	$(BIN)/python -m tests.verify.camvid
 
 # The wheel in a clean environment without any extra, as on a handheld.
 smoke: $(HANDHELD)/.wheel-installed

@@ -9,12 +9,15 @@ import time
 from pathlib import Path
 
 from edgeseg.cli.console import print_json, print_table
-from tests.verify import device, quality
+from edgeseg.presets import checkpoint_path
+from tests.verify import compression, device, quality
 from tests.verify.figure import Check, Row
 from tests.verify.workbench import REPOSITORY, Workbench
 
-NAMES = ("segmentation", "parity", "retrieval", "latency", "handheld")
-_PRESETS = REPOSITORY / "edgeseg" / "presets"
+SUITES = {
+    "main": ("segmentation", "parity", "retrieval", "latency", "handheld"),
+    "compression": compression.NAMES,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,13 +30,19 @@ def main(arguments: list[str] | None = None) -> int:
             work.mkdir(parents=True, exist_ok=True)
         bundle = options.bundle.absolute() if options.bundle else None
         bench = Workbench(options.data.absolute(), work, bundle, options.segmenter.absolute())
-        rows = measure([*quality.checks(bench), *device.checks(bench)], options.only)
+        rows = measure(_checks(options, bench), options.only)
     if options.json:
         print_json({"rows": [row.to_dict() for row in rows], "held": all(r.fine for r in rows)})
     else:
         columns = ("what", "bar", "measured", "")
         print_table(columns, [(row.what, row.bar, row.measured, row.status) for row in rows])
     return 0 if rows and all(row.fine for row in rows) else 1
+
+
+def _checks(options: argparse.Namespace, bench: Workbench) -> list[Check]:
+    if options.suite == "compression":
+        return compression.checks(bench, options.teacher and options.teacher.absolute())
+    return [*quality.checks(bench), *device.checks(bench)]
 
 
 def measure(checks: list[Check], only: list[str] | None) -> list[Row]:
@@ -60,6 +69,13 @@ def _parser() -> argparse.ArgumentParser:
         "Exit code 0 when each was measured and held.",
     )
     parser.add_argument(
+        "suite",
+        nargs="?",
+        choices=list(SUITES),
+        default="main",
+        help="which promises: of the whole, or of the presets' compression (default: main)",
+    )
+    parser.add_argument(
         "--data",
         type=Path,
         default=REPOSITORY.parent / "shared" / "data",
@@ -69,11 +85,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--segmenter",
         type=Path,
-        default=_PRESETS / "segmenter.safetensors",
+        default=checkpoint_path(),
         help="the float checkpoint that the bundle was made from (default: the shipped one)",
     )
     parser.add_argument(
-        "--only", action="append", choices=NAMES, help="measure only these; may be repeated"
+        "--teacher",
+        type=Path,
+        help="checkpoint of the teacher that the presets are held against (default: the figures "
+        "that their checkpoints record of it)",
+    )
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=sorted({name for names in SUITES.values() for name in names}),
+        help="measure only these; may be repeated",
     )
     parser.add_argument(
         "--work", type=Path, help="keep catalogues and conversions in this folder, for a next run"

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 from tests.verify.figure import Check, Figure, NotMeasuredError
 from tests.verify.quality import gallery
@@ -73,10 +74,7 @@ def _latency(bench: Workbench) -> Sequence[float]:
     small = bench.work / "segmenter.tflite"
     small.write_bytes(bundle.segmenter_model)
     side_px = bundle.manifest.segmenter.preprocessing.input_px
-    large = bench.work / f"fcdensenet103-{side_px}.tflite"
-    if not large.is_file():
-        command = [sys.executable, "-c", _MAKE_FCDENSENET103, str(side_px), str(large)]
-        run(command, "converting FC-DenseNet103")
+    large = fcdensenet103(bench, side_px)
     document = bench.edgeseg(
         "bench", str(small), str(large), "--threads", "1",
         "--samples", str(_BENCH_SAMPLES), "--cold-samples", "0",
@@ -84,6 +82,19 @@ def _latency(bench: Workbench) -> Sequence[float]:
     # The bench adds a target of its own, which measures the harness.
     fast, slow = (t["warm"] for t in document["targets"] if t["kind"] == "model")
     return [slow["p50_ms"], fast["p50_ms"], slow["ratio_to_first"]]
+
+
+def fcdensenet103(bench: Workbench, side_px: int) -> Path:
+    """FC-DenseNet103 in float32 with random weights, made once a run.
+
+    Raises:
+        NotMeasuredError: the ``convert`` extra is absent.
+    """
+    path = bench.work / f"fcdensenet103-{side_px}.tflite"
+    if not path.is_file():
+        command = [sys.executable, "-c", _MAKE_FCDENSENET103, str(side_px), str(path)]
+        run(command, "converting FC-DenseNet103")
+    return path
 
 
 def _wheel_alone() -> Sequence[float]:

@@ -10,8 +10,8 @@ from typing import Any
 from tests.verify.figure import Check, Figure
 from tests.verify.workbench import Workbench
 
-_SNAPSHOTS = "segmentation/snapshots/split.csv"
-_STREET = "segmentation/street/split.csv"
+SNAPSHOTS = "segmentation/snapshots/split.csv"
+STREET = "segmentation/street/split.csv"
 
 
 def checks(bench: Workbench) -> list[Check]:
@@ -37,7 +37,7 @@ def checks(bench: Workbench) -> list[Check]:
                 (Figure(f"{name} val: IoU lost from float32 to int8", "<=", 0.010, "{:.4f}"),),
                 partial(_lost, bench, table),
             )
-            for name, table in (("snapshots", _SNAPSHOTS), ("street", _STREET))
+            for name, table in (("snapshots", SNAPSHOTS), ("street", STREET))
         ),
         Check(
             "retrieval",
@@ -52,7 +52,8 @@ def checks(bench: Workbench) -> list[Check]:
     ]
 
 
-def _segmentation(bench: Workbench, table: str, *options: str) -> dict[str, Any]:
+def segmentation(bench: Workbench, table: str, *options: str) -> dict[str, Any]:
+    """What ``eval segmentation`` says of a table's validation photographs."""
     (path,) = bench.need(table)
     return bench.edgeseg(
         "eval", "segmentation", "--split", str(path), "--split-name", "val", *options
@@ -60,8 +61,8 @@ def _segmentation(bench: Workbench, table: str, *options: str) -> dict[str, Any]
 
 
 def _snapshots(bench: Workbench) -> Sequence[float]:
-    model = _segmentation(bench, _SNAPSHOTS, *bench.bundle_options)
-    grabcut = _segmentation(bench, _SNAPSHOTS, "--method", "grabcut")
+    model = segmentation(bench, SNAPSHOTS, *bench.bundle_options)
+    grabcut = segmentation(bench, SNAPSHOTS, "--method", "grabcut")
     return [
         grabcut["iou_mean"],
         grabcut["iou_p10"],
@@ -74,14 +75,14 @@ def _snapshots(bench: Workbench) -> Sequence[float]:
 
 
 def _street(bench: Workbench) -> Sequence[float]:
-    iou: float = _segmentation(bench, _STREET, *bench.bundle_options)["iou_mean"]
+    iou: float = segmentation(bench, STREET, *bench.bundle_options)["iou_mean"]
     return [iou]
 
 
 def _lost(bench: Workbench, table: str) -> Sequence[float]:
     bench.int8_bundle()
-    int8 = _segmentation(bench, table, *bench.bundle_options)
-    float32 = _segmentation(bench, table, "--bundle", str(bench.float_bundle))
+    int8 = segmentation(bench, table, *bench.bundle_options)
+    float32 = segmentation(bench, table, "--bundle", str(bench.float_bundle))
     return [float32["iou_mean"] - int8["iou_mean"]]
 
 

@@ -86,7 +86,7 @@ class Workbench:
         Raises:
             NotMeasuredError: it fails; with its own last line.
         """
-        return _edgeseg((*arguments, "--json"))
+        return run_json(*arguments)
 
     @functools.cached_property
     def float_bundle(self) -> Path:
@@ -106,9 +106,9 @@ class Workbench:
 
 
 @functools.cache
-def _edgeseg(arguments: tuple[str, ...]) -> dict[str, Any]:
-    """One command is run once, however many checks need its figures."""
-    told = run([*EDGESEG, *arguments], f"edgeseg {arguments[0]}")
+def run_json(*arguments: str) -> dict[str, Any]:
+    """As ``Workbench.edgeseg``; one command is run once, however many checks need its figures."""
+    told = run([*EDGESEG, *arguments, "--json"], f"edgeseg {arguments[0]}")
     document: dict[str, Any] = json.loads(told)
     return document
 
