@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from edgeseg.catalogue import Catalogue
+    from edgeseg.categories import CategorySegmenter
     from edgeseg.embedder import Embedder
     from edgeseg.errors import EdgesegError
     from edgeseg.matcher import Matcher
@@ -23,11 +24,20 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-__all__ = ["Catalogue", "EdgesegError", "Embedder", "Matcher", "Segmenter", "__version__"]
+__all__ = [
+    "Catalogue",
+    "CategorySegmenter",
+    "EdgesegError",
+    "Embedder",
+    "Matcher",
+    "Segmenter",
+    "__version__",
+]
 
 # Names are imported on first use: `edgeseg --help` must not load OpenCV.
 _HOMES = {
     "Catalogue": "edgeseg.catalogue",
+    "CategorySegmenter": "edgeseg.categories",
     "EdgesegError": "edgeseg.errors",
     "Embedder": "edgeseg.embedder",
     "Matcher": "edgeseg.matcher",

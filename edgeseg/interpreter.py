@@ -14,6 +14,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -65,6 +66,78 @@ def runtime_name() -> str:
         MissingExtraError: If none is installed.
     """
     return load_runtime()[1]
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One operator of a model's main graph, and who runs it.
+
+    Attributes:
+        name: as in TFLite's schema, for example `CONV_2D`.
+        partition: which of the delegate's partitions it is in, from 0 on; None if the runtime's own
+            kernel runs it.
+    """
+
+    name: str
+    partition: int | None
+
+
+def operators(model: bytes) -> tuple[Operator, ...]:
+    """Tell for each operator whether the runtime's default delegate (XNNPACK) takes it.
+
+    Args:
+        model: A `.tflite` file's bytes, trusted; any inputs and outputs.
+
+    Returns:
+        The operators in the file's order.
+
+    Raises:
+        ModelContractError: If the runtime cannot load the model.
+        MissingExtraError: If no runtime is installed.
+    """
+    loaded, _ = _load(model, threads=1)
+    # The runtime keeps the file's operators and appends one DELEGATE for each partition, which
+    # tells what flows in and out. What lies between is what it replaced.
+    listed = loaded._get_ops_details()
+    own = [operator for operator in listed if operator["op_name"] != "DELEGATE"]
+    delegates = [operator for operator in listed if operator["op_name"] == "DELEGATE"]
+    makers = {int(t): index for index, operator in enumerate(own) for t in operator["outputs"]}
+    partitions: dict[int, int] = {}
+    for partition, delegate in enumerate(delegates):
+        given = {int(tensor) for tensor in delegate["inputs"]}
+        wanted = [int(tensor) for tensor in delegate["outputs"]]
+        while wanted:
+            tensor = wanted.pop()
+            maker = makers.get(tensor)
+            if tensor not in given and maker is not None and maker not in partitions:
+                partitions[maker] = partition
+                wanted.extend(int(each) for each in own[maker]["inputs"])
+    return tuple(Operator(o["op_name"], partitions.get(i)) for i, o in enumerate(own))
+
+
+def _load(model: bytes, threads: int) -> tuple[Any, str]:
+    """A native interpreter, ready to run, and the runtime's name.
+
+    The native side points into `model`, which must live as long as it does.
+
+    Raises:
+        ModelContractError: If the bytes are no model.
+        MissingExtraError: If no runtime is installed.
+    """
+    native, runtime = load_runtime()
+    # "TFL3" at byte 4 is FlatBuffers' file identifier. The loader crashes or prints to stderr
+    # on some other bytes.
+    if model[4:8] != b"TFL3":
+        raise ModelContractError("the model is not a TFLite file")
+    try:
+        with _without_info_lines():
+            loaded = native(model_content=model, num_threads=threads)
+            loaded.allocate_tensors()
+    except (ValueError, RuntimeError, SystemError) as error:
+        # SystemError: tflite-runtime 2.14 beside NumPy 2.
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else "unknown reason"
+        raise ModelContractError(f"{runtime} cannot load the model: {reason}") from error
+    return loaded, runtime
 
 
 @contextmanager
@@ -123,21 +196,9 @@ class Interpreter:
         """
         if threads < 1:
             raise ValueError(f"threads must be at least 1, not {threads}")
-        native, self.runtime = load_runtime()
-        # "TFL3" at byte 4 is FlatBuffers' file identifier. The loader crashes or prints to stderr
-        # on some other bytes.
-        if model[4:8] != b"TFL3":
-            raise ModelContractError("the model is not a TFLite file")
-        try:
-            # The native side points into these bytes: they must live as long as it does.
-            self._model = model
-            with _without_info_lines():
-                self._native = native(model_content=model, num_threads=threads)
-                self._native.allocate_tensors()
-        except (ValueError, RuntimeError, SystemError) as error:
-            # SystemError: tflite-runtime 2.14 beside NumPy 2.
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else "unknown reason"
-            raise ModelContractError(f"{self.runtime} cannot load the model: {reason}") from error
+        # The native side points into these bytes: they must live as long as it does.
+        self._model = model
+        self._native, self.runtime = _load(model, threads)
         inputs, outputs = self._native.get_input_details(), self._native.get_output_details()
         if len(inputs) != 1 or len(outputs) != 1:
             raise ModelContractError(
@@ -216,3 +277,21 @@ class Interpreter:
             return np.asarray(raw, dtype=np.float32)
         scale, zero_point = self._output["quantization"]
         return (raw.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
+
+    def constants(self) -> Iterator[tuple[str, NDArray[np.float32]]]:
+        """Give every tensor that has a value before the first run, with its name.
+
+        Those are weights and biases, in real values; with one scale a tensor, not one a channel.
+        """
+        for details in self._native.get_tensor_details():
+            try:
+                raw: NDArray[Any] = self._native.get_tensor(details["index"])
+            except ValueError:
+                # An activation, which has no value before the first run.
+                continue
+            scale, zero_point = details["quantization"]
+            if scale == 0.0:
+                yield details["name"], np.asarray(raw, dtype=np.float32)
+            else:
+                real = (raw.astype(np.float32) - np.float32(zero_point)) * np.float32(scale)
+                yield details["name"], real

@@ -33,6 +33,9 @@ MAX_TEXT_CHARS = 10_000
 # Networks.
 MAX_INPUT_PX = 4096
 MAX_PARAMETERS = 1_000_000_000
+# A category mask is uint8, and 255 is void.
+MAX_CLASSES = 254
+MAX_CLASS_NAME_CHARS = 100
 
 # Catalogues.
 MAX_ITEMS = 1_000_000

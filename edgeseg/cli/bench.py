@@ -79,9 +79,9 @@ def bench(
         if kind not in BUNDLE_TARGETS:
             raise typer.BadParameter(f"--target {kind}: not one of {', '.join(BUNDLE_TARGETS)}")
     if not paths:
-        from edgeseg.presets import default_bundle_path
+        from edgeseg.presets import preset_path
 
-        paths = [default_bundle_path()]
+        paths = [preset_path()]
     counts = {"cold": cold_samples, "warm": samples}
     scenarios: list[Scenario] = [SCENARIOS[name](n) for name, n in counts.items() if n]
     with tempfile.TemporaryDirectory(prefix="edgeseg-bench-") as folder:

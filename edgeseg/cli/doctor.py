@@ -134,9 +134,9 @@ def _bundle(path: Path | None, catalogue_path: Path | None) -> dict[str, Any]:
     from edgeseg.errors import ModelContractError
     from edgeseg.formats.bundle import Bundle
     from edgeseg.interpreter import Interpreter
-    from edgeseg.presets import default_bundle_path
+    from edgeseg.presets import bundle_path
 
-    place = path if path is not None else default_bundle_path()
+    place = bundle_path(path)
     opened = Bundle.open(place)
     networks = {}
     models = {"segmenter": opened.segmenter_model, "embedder": opened.embedder_model}

@@ -27,6 +27,7 @@ KIND = container.Kind(
     name="bundle",
     magic=b"\x89ESB\r\n\x1a\n",
     format_version=1,
+    later_versions=(2,),
     max_bytes=limits.MAX_BUNDLE_BYTES,
     remake="make it again with `edgeseg convert`, or copy it again",
 )
@@ -84,6 +85,11 @@ class Bundle:
     def _from_container(cls, opened: container.Container) -> Bundle:
         sections = dict(opened.sections)
         manifest = Manifest.from_bytes(_taken(sections, MANIFEST_SECTION))
+        if opened.format_version != manifest.format_version:
+            raise FormatError(
+                f"it has format_version {opened.format_version}, and its manifest is one of "
+                f"format_version {manifest.format_version}"
+            )
         report = parse_object(
             _taken(sections, REPORT_SECTION), limits.MAX_REPORT_BYTES, "the report"
         )
@@ -127,7 +133,7 @@ def write_bundle(path: PathLike, manifest: Manifest, sections: Mapping[str, byte
     """
     complete = {MANIFEST_SECTION: manifest.to_bytes(), REPORT_SECTION: b"{}", **sections}
     # The reader's own rules: what cannot be read back is never written.
-    data = b"".join(container.encode(KIND, complete))
+    data = b"".join(container.encode(KIND, complete, manifest.format_version))
     Bundle.from_bytes(data)
     write_atomic(path, data)
 

@@ -37,9 +37,10 @@ class Kind:
     Attributes:
         name: the word for messages, as in "bundle".
         magic: the 8 bytes that a file of this kind starts with.
-        format_version: the one version that is written and read.
+        format_version: the version that is written unless another is asked for.
         max_bytes: the largest file to read.
         remake: what a user does about an unreadable file, for messages.
+        later_versions: further versions that can be written and are read.
     """
 
     name: str
@@ -47,27 +48,50 @@ class Kind:
     format_version: int
     max_bytes: int
     remake: str
+    later_versions: tuple[int, ...] = ()
+
+    @property
+    def known_versions(self) -> tuple[int, ...]:
+        """Those that are read."""
+        return (self.format_version, *self.later_versions)
 
 
 @dataclass(frozen=True)
 class Container:
-    """What a file holds: ``sections`` by name, and the ``digest`` that names all of its bytes."""
+    """What a file holds.
+
+    Attributes:
+        sections: their bytes by name.
+        digest: names all of the file's bytes.
+        format_version: that it was written in.
+    """
 
     sections: Mapping[str, memoryview]
     digest: str
+    format_version: int
 
 
-def encode(kind: Kind, sections: Mapping[str, bytes | memoryview]) -> list[bytes | memoryview]:
+def encode(
+    kind: Kind, sections: Mapping[str, bytes | memoryview], format_version: int | None = None
+) -> list[bytes | memoryview]:
     """The pieces of a container file, in order.
 
     Equal sections in equal order give equal bytes: nothing else, no time or name, goes in.
 
+    Args:
+        kind: of container.
+        sections: bytes by name.
+        format_version: one of the kind's; None is its ``format_version``.
+
     Raises:
-        ValueError: a section's name is not allowed, or there are too many.
+        ValueError: a section's name is not allowed, there are too many, or the version is unknown.
         LimitExceededError: the file would be larger than readers accept.
     """
     if not 0 < len(sections) <= limits.MAX_SECTIONS:
         raise ValueError(f"a {kind.name} has 1 to {limits.MAX_SECTIONS} sections")
+    version = kind.format_version if format_version is None else format_version
+    if version not in kind.known_versions:
+        raise ValueError(f"a {kind.name} has no format_version {version}")
     views = {name: memoryview(data).cast("B") for name, data in sections.items()}
     for name in views:
         if not _is_section_name(name):
@@ -76,7 +100,7 @@ def encode(kind: Kind, sections: Mapping[str, bytes | memoryview]) -> list[bytes
     header, starts = _settled_header(views, digests)
     if len(header) > limits.MAX_HEADER_BYTES:
         raise LimitExceededError(f"the header of a {kind.name} would be too long")
-    prefix = _PREFIX.pack(kind.magic, kind.format_version, len(header))
+    prefix = _PREFIX.pack(kind.magic, version, len(header))
     pieces: list[bytes | memoryview] = [
         prefix,
         hashlib.sha256(prefix + header).digest(),
@@ -150,9 +174,10 @@ def decode(kind: Kind, data: bytes) -> Container:
     magic, format_version, header_length = _PREFIX.unpack_from(data)
     if magic != kind.magic:
         raise FormatError(f"it is not a {kind.name} (its first 8 bytes are others)")
-    if format_version != kind.format_version:
+    if format_version not in kind.known_versions:
+        known = " and ".join(str(version) for version in kind.known_versions)
         raise UnsupportedFormatVersionError(
-            f"it has format_version {format_version}, and this edgeseg reads {kind.format_version}"
+            f"it has format_version {format_version}, and this edgeseg reads {known}"
         )
     if header_length > limits.MAX_HEADER_BYTES:
         raise LimitExceededError(f"its header is longer than {limits.MAX_HEADER_BYTES} bytes")
@@ -163,7 +188,7 @@ def decode(kind: Kind, data: bytes) -> Container:
     digest = hashlib.sha256(bytes(view[: _PREFIX.size]) + header).digest()
     if digest != data[_PREFIX.size : _HEADER_START]:
         raise DigestMismatchError("its header is damaged (SHA-256 differs)")
-    return Container(_checked_sections(view, header), digest.hex())
+    return Container(_checked_sections(view, header), digest.hex(), format_version)
 
 
 def _checked_sections(view: memoryview, header: bytes) -> dict[str, memoryview]:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from edgeseg import limits
 from edgeseg.errors import ManifestError
 from edgeseg.formats.document import Fields, canonical_json, parse_object
 from edgeseg.preprocessing import Preprocessing
 
-Outputs = Literal["confidence_mask", "embedding"]
-_OUTPUTS: tuple[Outputs, ...] = ("confidence_mask", "embedding")
+Outputs = Literal["confidence_mask", "embedding", "category_scores"]
+_OUTPUTS: tuple[Outputs, ...] = get_args(Outputs)
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,9 @@ class NetworkManifest:
         recipe: name of the quantization recipe that it was converted with.
         model_version: a label of the trained checkpoint.
         dim: length of the embedding; ``None`` for a segmenter.
-        outputs: ``confidence_mask`` is ``(N, S, S, 1)`` in [0, 1]; ``embedding`` is ``(N, dim)``.
+        outputs: ``confidence_mask`` is ``(N, S, S, 1)`` in [0, 1]; ``embedding`` is ``(N, dim)``;
+            ``category_scores`` is ``(N, S, S, C)``, the largest of a pixel telling its class.
+        classes: names of the C classes, by id; empty for other outputs.
     """
 
     section: str
@@ -36,10 +38,11 @@ class NetworkManifest:
     model_version: str
     dim: int | None
     outputs: Outputs
+    classes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
-        return {
+        fields = {
             "section": self.section,
             "preprocessing": self.preprocessing.to_dict(),
             "parameters": self.parameters,
@@ -48,6 +51,9 @@ class NetworkManifest:
             "dim": self.dim,
             "outputs": self.outputs,
         }
+        if self.outputs == "category_scores":
+            fields["classes"] = list(self.classes)
+        return fields
 
     @classmethod
     def from_dict(cls, value: object, what: str) -> NetworkManifest:
@@ -68,14 +74,15 @@ class NetworkManifest:
         model_version = fields.text("model_version")
         outputs = fields.text("outputs")
         if outputs not in _OUTPUTS:
-            raise ManifestError(f'"outputs" of {what} is neither confidence_mask nor embedding')
+            raise ManifestError(f'"outputs" of {what} is none of {", ".join(_OUTPUTS)}')
         dim: int | None = None
         if outputs == "embedding":
             dim = fields.integer("dim", 1, limits.MAX_DIM)
         elif fields.take("dim") is not None:
             raise ManifestError(f'"dim" of {what} must be null: its output is no embedding')
+        classes = _classes(fields, what) if outputs == "category_scores" else ()
         fields.done()
-        return cls(section, preprocessing, parameters, recipe, model_version, dim, outputs)
+        return cls(section, preprocessing, parameters, recipe, model_version, dim, outputs, classes)
 
 
 @dataclass(frozen=True)
@@ -93,6 +100,11 @@ class Manifest:
     embedder: NetworkManifest | None
     created: str = ""
     notes: str = ""
+
+    @property
+    def format_version(self) -> int:
+        """Of a bundle with this manifest: the lowest that can express it."""
+        return 1 if self.segmenter.outputs == "confidence_mask" else 2
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
@@ -121,8 +133,10 @@ class Manifest:
         created = fields.text("created")
         notes = fields.text("notes")
         fields.done()
-        if segmenter.outputs != "confidence_mask":
-            raise ManifestError("the manifest's segmenter does not output a confidence mask")
+        if segmenter.outputs == "embedding":
+            raise ManifestError("the manifest's segmenter outputs an embedding")
+        if embedder is not None and segmenter.outputs != "confidence_mask":
+            raise ManifestError("the manifest has an embedder, and its segmenter finds no garment")
         if embedder is not None and embedder.outputs != "embedding":
             raise ManifestError("the manifest's embedder does not output an embedding")
         if embedder is not None and embedder.section == segmenter.section:
@@ -142,3 +156,12 @@ class Manifest:
             ManifestError: it is not a manifest.
         """
         return cls.from_dict(parse_object(data, limits.MAX_MANIFEST_BYTES, "the manifest"))
+
+
+def _classes(fields: Fields, what: str) -> tuple[str, ...]:
+    names = fields.array("classes", limits.MAX_CLASSES)
+    each = [Fields({"name": name}, f"a class of {what}") for name in names]
+    read = tuple(field.text("name", limits.MAX_CLASS_NAME_CHARS) for field in each)
+    if len(read) < 2 or len(set(read)) != len(read) or not all(read):
+        raise ManifestError(f'"classes" of {what} are not two or more different names')
+    return read

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from edgeseg.errors import EdgesegError
-from edgeseg.presets import default_bundle_path
+from edgeseg.presets import DEFAULT_PRESET, checkpoint_path
 from examples.demo.matching import loaded_frameworks, match_all
 from examples.demo.page import Figures, write_page
 from examples.demo.shop import draw_shop
@@ -106,8 +106,12 @@ def run_demo(
         EdgesegError: if a file cannot be used.
     """
     clock = Clock()
-    trained = checkpoints or default_bundle_path().parent
-    networks = {name: trained / f"{name}.safetensors" for name in ("segmenter", "embedder")}
+    networks = {
+        "segmenter": checkpoint_path(DEFAULT_PRESET),
+        "embedder": checkpoint_path("embedder"),
+    }
+    if checkpoints is not None:
+        networks = {role: checkpoints / f"{role}.safetensors" for role in networks}
     for path in networks.values():
         if not path.is_file():
             raise EdgesegError(f"there is no {path}")

@@ -24,6 +24,7 @@ from edgeseg.formats.bundle import Bundle
 from edgeseg.formats.catalogue_file import decode_catalogue, encode_catalogue
 from tests.edgeseg.formats.samples import (
     bundle_sections,
+    classes_manifest,
     manifest,
     two_items,
     unit_vectors,
@@ -32,10 +33,17 @@ from tests.edgeseg.formats.samples import (
 
 BUNDLE_SECTIONS = {"manifest.json": manifest().to_bytes(), **bundle_sections()}
 BUNDLE = b"".join(container.encode(bundle.KIND, BUNDLE_SECTIONS))
+CLASSES_SECTIONS = {
+    "manifest.json": classes_manifest().to_bytes(),
+    "segmenter.tflite": bundle_sections()["segmenter.tflite"],
+    "report.json": b"{}",
+}
+CLASSES_BUNDLE = b"".join(container.encode(bundle.KIND, CLASSES_SECTIONS, 2))
 PLAIN_CATALOGUE = b"".join(encode_catalogue(two_items()))
 GRAPH_CATALOGUE = b"".join(encode_catalogue(with_graph()))
 READERS: dict[bytes, Callable[[bytes], Any]] = {
     BUNDLE: Bundle.from_bytes,
+    CLASSES_BUNDLE: Bundle.from_bytes,
     PLAIN_CATALOGUE: decode_catalogue,
     GRAPH_CATALOGUE: decode_catalogue,
 }
@@ -105,8 +113,10 @@ def test_any_bytes_at_all_are_refused(data: bytes, original: bytes) -> None:
 @many
 @given(originals, st.data())
 def test_sections_changed_and_sealed_anew(original: bytes, data: st.DataObject) -> None:
-    kind = bundle.KIND if original is BUNDLE else catalogue_file.KIND
-    sections = {n: bytes(part) for n, part in container.decode(kind, original).sections.items()}
+    bundles = (BUNDLE, CLASSES_BUNDLE)
+    kind = bundle.KIND if original in bundles else catalogue_file.KIND
+    opened = container.decode(kind, original)
+    sections = {n: bytes(part) for n, part in opened.sections.items()}
     name = data.draw(st.sampled_from(sorted(sections)))
     part = sections[name]
     start = data.draw(st.integers(0, len(part)))
@@ -114,7 +124,7 @@ def test_sections_changed_and_sealed_anew(original: bytes, data: st.DataObject) 
     same_length = data.draw(st.booleans())
     size = {"min_size": removed, "max_size": removed} if same_length else {"max_size": 8}
     sections[name] = part[:start] + data.draw(st.binary(**size)) + part[start + removed :]
-    sealed = b"".join(container.encode(kind, sections))
+    sealed = b"".join(container.encode(kind, sections, opened.format_version))
     read = search if kind is catalogue_file.KIND else Bundle.from_bytes
     read_within_bounds(read, sealed)
 
@@ -146,6 +156,30 @@ def test_json_fields_replaced_and_sealed_anew(name: str, path: list[int], value:
     sections[name] = json.dumps(document).encode()
     sealed = b"".join(container.encode(kind, sections))
     read_within_bounds(search if is_catalogue else Bundle.from_bytes, sealed)
+
+
+@many
+@given(st.sampled_from([1, 2]), json_values | st.lists(st.text(max_size=4), max_size=400))
+@example(2, ["sky"])
+@example(2, ["sky", "sky"])
+@example(2, ["a", ""])
+@example(2, ["a", "b\n"])
+@example(2, [str(number) for number in range(255)])
+@example(1, ["a", "b"])
+def test_classes_replaced_and_sealed_anew(version: int, value: Any) -> None:
+    document: Any = json.loads(CLASSES_SECTIONS["manifest.json"])
+    document["segmenter"]["classes"] = value
+    sections = {**CLASSES_SECTIONS, "manifest.json": json.dumps(document).encode()}
+    sealed = b"".join(container.encode(bundle.KIND, sections, version))
+    result = read_within_bounds(Bundle.from_bytes, sealed)
+    names = isinstance(value, list) and all(isinstance(name, str) for name in value)
+    good = (
+        version == 2
+        and names
+        and 2 <= len(set(value)) == len(value) <= 254
+        and all(name and name.isprintable() for name in value)
+    )
+    assert isinstance(result, Bundle) == good
 
 
 @many

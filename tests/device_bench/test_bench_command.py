@@ -146,9 +146,9 @@ def test_an_unknown_target_is_wrong_usage(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_the_built_in_bundle(capsys: pytest.CaptureFixture[str]) -> None:
-    from edgeseg.presets import default_bundle_path
+    from edgeseg.presets import preset_path
 
-    if not default_bundle_path().is_file():
+    if not preset_path().is_file():
         pytest.skip("this tree has no default bundle yet")
     told = _bench(["--samples", "2", "--cold-samples", "1", "--json"], capsys)
     match = next(target for target in told["targets"] if target["kind"] == "match")

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeseg.presets import default_bundle_path
+from edgeseg.presets import preset_path
 from examples.demo import __main__ as demo
 from examples.demo.matching import Matched
 from examples.demo.page import Figures, write_page
@@ -109,7 +109,7 @@ def test_the_demo_runs_from_drawing_to_page(
     def without_conversion(*arguments: str | Path, tell: Callable[[str], None]) -> str:
         if arguments[0] != "convert":
             return run(*arguments, tell=tell)
-        shutil.copy(default_bundle_path(), arguments[-1])
+        shutil.copy(preset_path(), arguments[-1])
         return ""
 
     monkeypatch.setattr(demo, "edgeseg", without_conversion)

@@ -23,7 +23,7 @@ def test_five_lines_of_python(
     photo.rename(photo.with_name("jacket.jpg"))
     assert catalogue.name == "shop.catalogue"
     monkeypatch.chdir(photo.parent)
-    monkeypatch.setattr(presets, "default_bundle_path", lambda: bundle_path)
+    monkeypatch.setattr(presets, "preset_path", lambda *_: bundle_path)
     exec(compile(code, "README.md", "exec"), {})
     first = capsysbinary.readouterr().out.decode().splitlines()[0]
     assert first.startswith("1 R1 0.")

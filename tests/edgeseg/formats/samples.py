@@ -42,6 +42,21 @@ def manifest(with_embedder: bool = True) -> Manifest:
     return Manifest(segmenter, embedder if with_embedder else None, "then", "é")
 
 
+def classes_manifest() -> Manifest:
+    """A manifest of a segmenter that tells two classes apart."""
+    segmenter = NetworkManifest(
+        section="segmenter.tflite",
+        preprocessing=Preprocessing(352, "stretch", scale=0.5),
+        parameters=1000,
+        recipe="static_wi8_ai8",
+        model_version="1",
+        dim=None,
+        outputs="category_scores",
+        classes=("sky", "road"),
+    )
+    return Manifest(segmenter, None, "then", "")
+
+
 def bundle_sections() -> dict[str, bytes]:
     """What `write_bundle` takes beside the manifest."""
     return {

@@ -17,6 +17,7 @@ from tests.edgeseg.formats.samples import (
     EMBEDDER_MODEL,
     SEGMENTER_MODEL,
     bundle_sections,
+    classes_manifest,
     manifest,
 )
 
@@ -52,6 +53,43 @@ def test_a_bundle_gives_back_what_was_written(tmp_path: Path) -> None:
     assert bundle.embedder_digest == (
         "6b2f5000a3a2ea9a7d25c9301b64f6f8519c71c9d65e2d66c3d2b326a1697a79"
     )
+
+
+GOLDEN_CLASSES_MANIFEST = (
+    b'{"created":"then","embedder":null,"notes":"","segmenter":{"classes":["sky","road"],'
+    b'"dim":null,"model_version":"1","outputs":"category_scores","parameters":1000,'
+    b'"preprocessing":{"colour_order":"rgb","input_px":352,"offset":0.0,"resize":"stretch",'
+    b'"scale":0.5},"recipe":"static_wi8_ai8","section":"segmenter.tflite"}}'
+)
+
+
+def test_a_bundle_of_classes_has_format_version_2(tmp_path: Path) -> None:
+    path = tmp_path / "x.bundle"
+    write_bundle(path, classes_manifest(), {"segmenter.tflite": SEGMENTER_MODEL})
+    data = path.read_bytes()
+    assert data[8:12] == b"\2\0\0\0"
+    assert Bundle.open(path).manifest == classes_manifest()
+    assert classes_manifest().to_bytes() == GOLDEN_CLASSES_MANIFEST
+    # Golden: a change of this is a change of the format, and needs a new format_version.
+    assert sha256_hex(data) == "b7ca1d2b106fba00cdbe21236419dddd4ef2af9e85333d1aa8aeef5b9162c01b"
+
+
+def test_a_bundle_of_garments_keeps_format_version_1(tmp_path: Path) -> None:
+    write_bundle(tmp_path / "x.bundle", manifest(), bundle_sections())
+    assert (tmp_path / "x.bundle").read_bytes()[8:12] == b"\1\0\0\0"
+
+
+@pytest.mark.parametrize(("of_classes", "version"), [(True, 1), (False, 2)])
+def test_a_bundle_in_the_others_version_is_refused(of_classes: bool, version: int) -> None:
+    described = classes_manifest() if of_classes else manifest(with_embedder=False)
+    sections = {
+        "manifest.json": described.to_bytes(),
+        "segmenter.tflite": SEGMENTER_MODEL,
+        "report.json": b"{}",
+    }
+    Bundle.from_bytes(b"".join(container.encode(KIND, sections, 3 - version)))
+    with pytest.raises(FormatError, match=f"format_version {version}, and its manifest"):
+        Bundle.from_bytes(b"".join(container.encode(KIND, sections, version)))
 
 
 def test_the_embedder_digest_follows_model_and_preprocessing_only(tmp_path: Path) -> None:
@@ -126,6 +164,8 @@ def _set(path: str, value: object) -> Any:
 @pytest.mark.parametrize(
     "change",
     [
+        _set("segmenter.outputs", "category_scores"),
+        _set("segmenter.classes", ["sky", "road"]),
         _set("segmenter", None),
         _set("segmenter", []),
         _set("embedder", "none"),
@@ -160,6 +200,33 @@ def _set(path: str, value: object) -> Any:
 )
 def test_a_wrong_manifest_is_a_manifest_error(change: Any) -> None:
     document = copy.deepcopy(manifest().to_dict())
+    change(document)
+    with pytest.raises(ManifestError) as caught:
+        Manifest.from_dict(document)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        _set("embedder", manifest().to_dict()["embedder"]),
+        _set("segmenter.classes", KeyError),
+        _set("segmenter.classes", None),
+        _set("segmenter.classes", "sky"),
+        _set("segmenter.classes", ["sky"]),
+        _set("segmenter.classes", ["sky", "sky"]),
+        _set("segmenter.classes", ["sky", ""]),
+        _set("segmenter.classes", ["sky", 1]),
+        _set("segmenter.classes", ["sky", "a\x1b[2J"]),
+        _set("segmenter.classes", ["sky", "x" * 101]),
+        _set("segmenter.classes", [str(number) for number in range(255)]),
+        _set("segmenter.dim", 2),
+        _set("segmenter.outputs", "confidence_mask"),
+        _set("segmenter.outputs", "embedding"),
+    ],
+)
+def test_a_wrong_manifest_of_classes_is_a_manifest_error(change: Any) -> None:
+    document = copy.deepcopy(classes_manifest().to_dict())
     change(document)
     with pytest.raises(ManifestError) as caught:
         Manifest.from_dict(document)
