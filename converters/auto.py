@@ -12,14 +12,14 @@ from dataclasses import replace
 
 from converters.compress import Compressed
 from converters.convert_segmenter import Attempt, SegmenterConversion
-from converters.delegation import delegation
-from converters.peers import ai_edge_quantizer_int8, tf_lite_int8
+from converters.evaluation.peers import ai_edge_quantizer_int8, tf_lite_int8
+from converters.evaluation.size import Size
 from converters.photographs import Photograph
 from converters.recipe import Recipe
 from converters.recipes import LADDER, load_recipe
 from converters.representative import calibration_input
-from converters.size import Size
-from converters.tflite import to_tflite
+from converters.tflite.conversion import to_tflite
+from converters.tflite.delegation import delegation
 from converters.trials import Figures, Trial
 from edgeseg.errors import EdgesegError, MissingExtraError, ModelContractError, ParityError
 

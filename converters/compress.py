@@ -10,15 +10,15 @@ import numpy as np
 import tf_keras
 from numpy.typing import NDArray
 
-from converters.equalize import equalize
 from converters.fine_tune import TuningData, fine_tune
-from converters.islands import keep_float
-from converters.quantize import simulate_int8
-from converters.ranges import shared_ranges
-from converters.recalibrate import recalibrate_batch_norm
+from converters.quantization.equalize import equalize
+from converters.quantization.islands import keep_float
+from converters.quantization.ranges import shared_ranges
+from converters.quantization.recalibrate import recalibrate_batch_norm
+from converters.quantization.simulation import simulate_int8
 from converters.recipe import Recipe
 from converters.representative import calibration_input
-from converters.tflite import to_tflite
+from converters.tflite.conversion import to_tflite
 from edgeseg.errors import ModelContractError
 from edgeseg.preprocessing import Preprocessing
 

@@ -13,15 +13,15 @@ import numpy as np
 import tf_keras
 from numpy.typing import NDArray
 
-from converters import parity
-from converters.latency import measure_latency
-from converters.layers import layer_errors
+from converters.evaluation import parity
+from converters.evaluation.latency import measure_latency
+from converters.evaluation.layers import layer_errors
 from converters.package import Converted
 from converters.recipe import Quantization, Recipe
 from converters.report import NetworkReport, network_report
 from converters.representative import calibration_input
 from converters.sources import OnProgress
-from converters.tflite import to_tflite
+from converters.tflite.conversion import to_tflite
 from edgeseg.errors import ParityError
 from edgeseg.training.checkpoint import Checkpoint
 

@@ -8,24 +8,24 @@ from typing import Any
 
 import tf_keras
 
-from converters import parity
-from converters.class_parity import ClassReference
 from converters.compress import Compressed, compress
+from converters.evaluation import parity
+from converters.evaluation.class_parity import ClassReference
+from converters.evaluation.latency import Latency, measure_latency
+from converters.evaluation.layers import layer_errors
+from converters.evaluation.parity import MaskParity, MaskReference
+from converters.evaluation.size import Size
 from converters.fine_tune import TuningData
-from converters.latency import Latency, measure_latency
-from converters.layers import layer_errors
-from converters.one_partition import without_nearest_resize
 from converters.package import Converted
-from converters.parity import MaskParity, MaskReference
 from converters.photographs import Photograph
-from converters.prune import prune
+from converters.pruning.magnitude import prune
+from converters.pruning.structured import prune_structured
 from converters.recipe import Recipe
 from converters.report import Bought, NetworkReport, network_report
 from converters.representative import RepresentativeSet, calibration_input, network_input
-from converters.size import Size
 from converters.sources import OnProgress, Sources, tuning_data
-from converters.structured import prune_structured
-from converters.tflite import to_tflite
+from converters.tflite.conversion import to_tflite
+from converters.tflite.one_partition import without_nearest_resize
 from edgeseg.errors import ModelContractError
 from edgeseg.training.checkpoint import Checkpoint, get_weights
 

@@ -48,7 +48,7 @@ class Pruning:
 
 @dataclass(frozen=True)
 class StructuredPruning:
-    """Removing whole filters and dense layers, see :mod:`converters.structured`.
+    """Removing whole filters and dense layers, see :mod:`converters.pruning.structured`.
 
     At least one of ``share``, ``latency_budget`` and ``max_parameters`` says when to stop; where
     there are several, all of them hold at the end.

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from converters.delegation import Delegation, delegation
-from converters.graph import Joints, joints
-from converters.latency import Latency
-from converters.layers import LayerError
+from converters.evaluation.latency import Latency
+from converters.evaluation.layers import LayerError
+from converters.evaluation.size import Size
 from converters.recipe import Recipe
-from converters.size import Size
-from converters.tflite import anatomy
+from converters.tflite.conversion import anatomy
+from converters.tflite.delegation import Delegation, delegation
+from converters.tflite.joints import Joints, joints
 from converters.trials import Trial
 from edgeseg.preprocessing import Preprocessing
 
@@ -78,7 +78,7 @@ class NetworkReport:
         latency: median milliseconds on the machine that converted.
         operations: of the converted graph, by name.
         direct_input: whether a photo's bytes are the model's input as they are.
-        parity: see :mod:`converters.parity`.
+        parity: see :mod:`converters.evaluation.parity`.
         joints: concatenations and conversions of the converted graph.
         delegation: who runs the converted graph's operators.
         worst_layers: those that add the most error, the worst first.

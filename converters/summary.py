@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from converters.evaluation.size import ZSTD_LEVEL
 from converters.report import NetworkReport, Report
-from converters.size import ZSTD_LEVEL
 
 # In one line; the table has them all.
 _NAMED_LAYERS = 3

@@ -32,7 +32,7 @@ class Figures:
         iou_drop: the fall from the float network's; negative where it is better.
         iou_drop_by_folder: the same for each folder of photographs.
         iou_agreement: mean IoU between its masks and the float network's.
-        partitions: XNNPACK's, see :mod:`converters.delegation`.
+        partitions: XNNPACK's, see :mod:`converters.tflite.delegation`.
         kept: operators that XNNPACK does not run.
     """
 

@@ -16,12 +16,12 @@ import numpy as np
 import tf_keras
 from numpy.typing import NDArray
 
-from converters.delegation import delegation
-from converters.one_partition import without_nearest_resize
 from converters.representative import calibration_input, drawn_photographs, network_input
 from converters.search.records import Record, WorkFolder, machine
 from converters.search.space import Candidate, Space
-from converters.tflite import anatomy, to_tflite
+from converters.tflite.conversion import anatomy, to_tflite
+from converters.tflite.delegation import delegation
+from converters.tflite.one_partition import without_nearest_resize
 from edgeseg.interpreter import Interpreter
 from edgeseg.preprocessing import Preprocessing
 
@@ -52,7 +52,7 @@ def measure_costs(
 
     Returns:
         The candidates' records: ``parameters``, ``model_bytes``, ``operations``, ``delegation``
-        (see :class:`converters.delegation.Delegation`), and ``latency`` with ``ms``,
+        (see :class:`converters.tflite.delegation.Delegation`), and ``latency`` with ``ms``,
         ``reference_ms``, ``ratio`` (of the two), ``invocations`` and ``runtime``.
 
     Raises:

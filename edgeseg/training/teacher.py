@@ -77,14 +77,16 @@ class Teacher:
         self.digest = weights_digest(checkpoint.weights)
         self.evaluation = checkpoint.evaluation
         self.model_version = checkpoint.model_version
+        self.taught_by: dict[str, Any] | None = checkpoint.run.get("teacher")
         self.notes = TeacherNotes(notes, self.digest)
 
     def describe(self) -> dict[str, Any]:
-        """Who it is, for a run's record; JSON types."""
+        """Who it is and who taught it, for a run's record; JSON types."""
         return {
             "model_version": self.model_version,
             "digest": self.digest,
             "evaluation": self.evaluation,
+            "teacher": self.taught_by,
         }
 
     def confidences(self, images: Sequence[NDArray[np.uint8]]) -> Iterator[NDArray[np.float32]]:

@@ -13,14 +13,14 @@ import pytest
 from converters import auto
 from converters.compress import Compressed
 from converters.convert_segmenter import Attempt
-from converters.latency import Latency
-from converters.parity import FolderParity, MaskParity
+from converters.evaluation.latency import Latency
+from converters.evaluation.parity import FolderParity, MaskParity
 from converters.pipeline import convert
 from converters.recipe import Recipe
 from converters.recipes import ladder
 from converters.representative import drawn_photographs, network_input
 from converters.sources import Sources
-from converters.tflite import to_tflite
+from converters.tflite.conversion import to_tflite
 from converters.trials import COLUMNS
 from edgeseg.cli import main
 from edgeseg.errors import EdgesegError, MissingExtraError, ModelContractError

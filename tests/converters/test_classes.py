@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from converters.class_parity import ClassReference
+from converters.evaluation.class_parity import ClassReference
 from converters.photographs import Photograph, read_photographs
 from converters.pipeline import convert
 from converters.recipe import Pruning, Recipe
 from converters.recipes import load_recipe
 from converters.sources import Sources
-from converters.tflite import to_tflite
+from converters.tflite.conversion import to_tflite
 from edgeseg.categories import CategorySegmenter
 from edgeseg.errors import EdgesegError, ModelContractError, ParityError
 from edgeseg.evaluation.classes import VOID, evaluate_classes, pairs_of_classes

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from converters import parity as parity_module
+from converters.evaluation import parity as parity_module
 from converters.pipeline import convert
 from converters.recipe import FineTuning, Pruning, Recipe
 from converters.recipes import ladder, load_recipe

@@ -10,7 +10,7 @@ import pytest
 
 from converters.fine_tune import Batches, TuningData, bce_soft_iou, fine_tune, self_taught
 from converters.photographs import resized_mask
-from converters.prune import prune
+from converters.pruning.magnitude import prune
 from converters.recipe import FineTuning, Pruning
 from converters.representative import (
     calibration_input,
@@ -18,7 +18,7 @@ from converters.representative import (
     network_input,
     representative_set,
 )
-from converters.tflite import anatomy, to_tflite
+from converters.tflite.conversion import anatomy, to_tflite
 from edgeseg.preprocessing import Preprocessing
 from edgeseg.training.dataset import Sample
 from tests.converters.conftest import PADDED, STRETCH

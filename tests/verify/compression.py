@@ -30,7 +30,7 @@ _PLAIN_INT8 = """
 import sys
 from pathlib import Path
 import tf_keras
-from converters.peers import tf_lite_int8
+from converters.evaluation.peers import tf_lite_int8
 from converters.representative import calibration_input, network_input, representative_set
 from edgeseg.training.checkpoint import load_checkpoint
 checkpoint = load_checkpoint(Path(sys.argv[1]))
@@ -145,18 +145,21 @@ def _against_teacher(small: Workbench, name: str, teacher: Path | None) -> Seque
 
 
 def _recorded(checkpoint: Path, name: str) -> float:
-    """The teacher's own validation IoU, as the checkpoint that it taught records it.
+    """The best validation IoU of those who taught a checkpoint, or taught its teacher, as recorded.
 
     Raises:
         NotMeasuredError: nobody taught that checkpoint, or on other photographs.
     """
     from edgeseg.training.checkpoint import load_checkpoint
 
-    described: dict[str, Any] | None = load_checkpoint(checkpoint).run.get("teacher")
-    try:
-        return float((described or {})["evaluation"][f"iou_mean/{name}"])
-    except KeyError as error:
-        raise NotMeasuredError(f"{checkpoint.name} records no teacher's IoU on {name}") from error
+    teacher: dict[str, Any] | None = load_checkpoint(checkpoint).run.get("teacher")
+    found: list[float] = []
+    while teacher:
+        found += [v for key, v in teacher["evaluation"].items() if key == f"iou_mean/{name}"]
+        teacher = teacher.get("teacher")
+    if not found:
+        raise NotMeasuredError(f"{checkpoint.name} records no teacher's IoU on {name}")
+    return max(found)
 
 
 def _speed(benches: dict[str, Workbench]) -> Sequence[float]:

@@ -21,7 +21,7 @@ _MAKE_FCDENSENET103 = """
 import sys
 from pathlib import Path
 import tf_keras
-from converters.tflite import to_tflite
+from converters.tflite.conversion import to_tflite
 from edgeseg.training.networks.tiramisu import TIRAMISUS
 model = TIRAMISUS["fcdensenet103"].build(tf_keras, int(sys.argv[1]), sigmoid=True)
 Path(sys.argv[2]).write_bytes(to_tflite(model, "none"))

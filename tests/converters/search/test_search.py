@@ -19,7 +19,7 @@ from converters.search.findings import Finding, Findings, findings
 from converters.search.records import WorkFolder
 from converters.search.report import PAGE_FILE, PLOT_FILE, write_report
 from converters.search.space import Candidate, Space, load_space
-from converters.tflite import anatomy
+from converters.tflite.conversion import anatomy
 from edgeseg.cli import main
 from edgeseg.errors import EdgesegError
 from edgeseg.imaging import read_photo

@@ -2,7 +2,7 @@
 
 A Tiramisu is densely connected, so a filter that goes takes an input channel of every consumer with
 it: the later layers of its block, the transition, the skip connection, the up path and the head.
-:mod:`converters.wiring` tells which channel of which layer that is.
+:mod:`converters.pruning.wiring` tells which channel of which layer that is.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from converters.wiring import Node, trace
+from converters.pruning.wiring import Node, trace
 from edgeseg.errors import ModelContractError
 from edgeseg.training.checkpoint import Checkpoint, Weights
 from edgeseg.training.networks.tiramisu import Tiramisu

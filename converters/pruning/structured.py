@@ -1,8 +1,8 @@
 """Structured pruning: whole filters and dense layers go, in rounds, down to a budget.
 
-A round measures the importance of every filter on real pictures (:mod:`converters.importance`),
-takes the least important for what they save (:mod:`converters.selection`), cuts them out of every
-consumer (:mod:`converters.surgery`), times the int8 graph, and lets the rest learn.
+A round measures the importance of every filter on real pictures (``importance``), takes the least
+important for what they save (``selection``), cuts them out of every consumer (``surgery``), times
+the int8 graph (``stand_in``), and lets the rest learn.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from typing import Any
 
 import tf_keras
 
-from converters.cost import Array, Cost
+from converters.evaluation.latency import measure_latency
 from converters.fine_tune import TuningData, fine_tune
-from converters.importance import frames, taylor_importance
-from converters.latency import measure_latency
+from converters.pruning.cost import Array, Cost
+from converters.pruning.importance import frames, taylor_importance
+from converters.pruning.selection import Goal, Importance, select
+from converters.pruning.stand_in import int8_stand_in
+from converters.pruning.surgery import check_prunable, shrink
+from converters.pruning.wiring import trace
 from converters.recipe import FineTuning, StructuredPruning
-from converters.selection import Goal, Importance, select
-from converters.stand_in import int8_stand_in
-from converters.surgery import check_prunable, shrink
-from converters.wiring import trace
 from edgeseg.training.checkpoint import Checkpoint, get_weights, load_checkpoint
 from edgeseg.training.dataset import load_dataset
 

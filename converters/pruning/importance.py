@@ -16,7 +16,7 @@ import tf_keras
 from numpy.typing import NDArray
 
 from converters.fine_tune import TuningData, bce_soft_iou
-from converters.wiring import Wiring
+from converters.pruning.wiring import Wiring
 from edgeseg.preprocessing import Preprocessing
 from edgeseg.training.checkpoint import Checkpoint
 from edgeseg.training.dataset import Sample

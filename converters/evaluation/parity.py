@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from converters.layers import LayerError
+from converters.evaluation.layers import LayerError
 from converters.photographs import Photograph, resized_mask
 from converters.recipe import Floor
 from edgeseg.errors import ParityError

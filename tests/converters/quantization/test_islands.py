@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from converters.graph import ISLAND, joints
-from converters.islands import keep_float
-from converters.layers import layer_errors
+from converters.evaluation.layers import layer_errors
+from converters.quantization.islands import keep_float
 from converters.representative import calibration_input, drawn_photographs, network_input
-from converters.tflite import anatomy, to_tflite
+from converters.tflite.conversion import anatomy, to_tflite
+from converters.tflite.joints import ISLAND, joints
 from edgeseg.errors import ModelContractError
 from edgeseg.interpreter import Interpreter
 from edgeseg.training.networks.tiramisu import TIRAMISUS

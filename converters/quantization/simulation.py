@@ -5,10 +5,9 @@ leaves out the ranges of intermediate concatenations, and its moving averages st
 move by a thousandth a step. Here every range is fixed before the first step instead:
 
 * the input has the range of a byte, so that a photo's pixels are the model's input as they are;
-* activations that a concatenation joins have one range (see :mod:`converters.ranges`), so int8
-  concatenation rescales nothing;
-* the logits have the range that the float network shows on the representative set, as far as the
-  sigmoid behind them still tells its values apart.
+* activations that a concatenation joins have one range (see ``ranges``), so int8 concatenation
+  rescales nothing;
+* the logits have the range that the float network shows on the representative set.
 
 Converted at once, the ranges are all that has changed; trained first, the network learns to live
 with the rounding. Simulated quantization after Jacob et al., "Quantization and Training of Neural
@@ -40,7 +39,7 @@ from tensorflow_model_optimization.python.core.quantization.keras.graph_transfor
     model_transformer,
 )
 
-from converters.ranges import Ranges, check_foldable
+from converters.quantization.ranges import Ranges, check_foldable
 from edgeseg.preprocessing import Preprocessing
 
 # TFLite's int8 sigmoid has this range and no other.
@@ -53,7 +52,7 @@ def simulate_int8(model: Any, preprocessing: Preprocessing, ranges: Ranges) -> A
     Args:
         model: a ``tf_keras`` Tiramisu of Conv-BN-ReLU layers that ends in a sigmoid.
         preprocessing: the network's.
-        ranges: of every ReLU and of the logits, see :func:`converters.ranges.shared_ranges`.
+        ranges: of every ReLU and of the logits, see ``ranges.shared_ranges``.
 
     Returns:
         A ``tf_keras`` model to convert or to fine-tune; batch normalization is frozen, so that it
@@ -61,7 +60,7 @@ def simulate_int8(model: Any, preprocessing: Preprocessing, ranges: Ranges) -> A
 
     Raises:
         ModelContractError: a layer has no int8 counterpart here (see
-            :func:`converters.ranges.check_foldable`).
+            :func:`converters.quantization.ranges.check_foldable`).
     """
     check_foldable(model)
 

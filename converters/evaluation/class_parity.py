@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from converters.parity import FolderParity, MaskParity, pooled
+from converters.evaluation.parity import FolderParity, MaskParity, pooled
 from converters.photographs import Photograph
 from edgeseg.categories import categories_from
 from edgeseg.evaluation.classes import ClassScores, confusion_matrix

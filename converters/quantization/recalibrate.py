@@ -18,7 +18,7 @@ import numpy as np
 import tf_keras
 from numpy.typing import NDArray
 
-from converters.layer_graph import in_order, sources
+from converters.quantization.layer_graph import in_order, sources
 from edgeseg.errors import ModelContractError
 
 # The value of a tensor for some of the pictures.

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from converters.fine_tune import TuningData, fine_tune
-from converters.graph import joints
 from converters.photographs import resized_mask
-from converters.quantize import simulate_int8
-from converters.ranges import HEAD, shared_ranges
+from converters.quantization.ranges import HEAD, shared_ranges
+from converters.quantization.simulation import simulate_int8
 from converters.recipe import FineTuning
 from converters.representative import calibration_input, drawn_photographs, network_input
-from converters.tflite import anatomy, to_tflite
+from converters.tflite.conversion import anatomy, to_tflite
+from converters.tflite.joints import joints
 from edgeseg.errors import ModelContractError
 from edgeseg.interpreter import Interpreter
 from edgeseg.training.networks.tiramisu import TIRAMISUS

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from converters import parity
-from converters.layers import layer_errors
-from converters.parity import EmbeddingParity, FolderParity, MaskParity, MaskReference
+from converters.evaluation import parity
+from converters.evaluation.layers import layer_errors
+from converters.evaluation.parity import EmbeddingParity, FolderParity, MaskParity, MaskReference
 from converters.recipe import Floor
 from converters.representative import calibration_input, drawn_photographs, network_input
-from converters.tflite import to_tflite
+from converters.tflite.conversion import to_tflite
 from edgeseg.errors import ParityError
 from edgeseg.training.networks.tiramisu import TIRAMISUS
 from tests.converters.conftest import STRETCH, build

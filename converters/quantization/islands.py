@@ -18,8 +18,8 @@ import tf_keras
 from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 
-from converters.layers import layer_named
-from converters.ranges import CONVOLUTIONS
+from converters.evaluation.layers import layer_named
+from converters.quantization.ranges import CONVOLUTIONS
 from edgeseg.errors import ModelContractError
 
 _FOLDED = (tf_keras.layers.BatchNormalization, tf_keras.layers.ReLU)

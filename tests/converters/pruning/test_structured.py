@@ -10,20 +10,20 @@ import numpy as np
 import pytest
 import tf_keras
 
-from converters import structured
-from converters.cost import Cost
+from converters.evaluation.latency import Latency, measure_latency
 from converters.fine_tune import TuningData, bce_soft_iou, fine_tune
-from converters.importance import frames, taylor_importance
-from converters.latency import Latency, measure_latency
 from converters.photographs import resized_mask
+from converters.pruning import structured
+from converters.pruning.cost import Cost
+from converters.pruning.importance import frames, taylor_importance
+from converters.pruning.selection import Goal, select
+from converters.pruning.stand_in import int8_stand_in
+from converters.pruning.structured import prune_checkpoint, prune_structured
+from converters.pruning.surgery import masked, shrink
+from converters.pruning.wiring import Wiring, trace
 from converters.recipe import FineTuning, StructuredPruning
 from converters.representative import drawn_photographs, network_input
-from converters.selection import Goal, select
-from converters.stand_in import int8_stand_in
-from converters.structured import prune_checkpoint, prune_structured
-from converters.surgery import masked, shrink
-from converters.tflite import anatomy, to_tflite
-from converters.wiring import Wiring, trace
+from converters.tflite.conversion import anatomy, to_tflite
 from edgeseg.errors import ModelContractError
 from edgeseg.imaging import encode_png
 from edgeseg.interpreter import Interpreter

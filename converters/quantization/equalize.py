@@ -29,7 +29,7 @@ import numpy as np
 import tf_keras
 from numpy.typing import NDArray
 
-from converters.layer_graph import in_order, sources
+from converters.quantization.layer_graph import in_order, sources
 from edgeseg.errors import ModelContractError
 
 layers = tf_keras.layers

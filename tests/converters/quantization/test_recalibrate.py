@@ -10,7 +10,7 @@ import pytest
 import tf_keras
 from numpy.typing import NDArray
 
-from converters.recalibrate import recalibrate_batch_norm
+from converters.quantization.recalibrate import recalibrate_batch_norm
 from converters.representative import drawn_photographs, network_input
 from edgeseg.errors import ModelContractError
 from edgeseg.training.networks.embedder import EMBEDDERS

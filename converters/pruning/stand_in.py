@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tensorflow.lite.python import schema_py_generated as schema
 
-from converters.wiring import Node, trace
+from converters.pruning.wiring import Node, trace
 from edgeseg.errors import ModelContractError
 from edgeseg.training.networks.tiramisu import Tiramisu
 

@@ -13,7 +13,7 @@ from dataclasses import astuple, dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from converters.wiring import Node, Wiring
+from converters.pruning.wiring import Node, Wiring
 
 Array = NDArray[np.float64]
 # XNNPACK's int8 kernels (AVX-512 with VNNI; NEON with dot products has the same outputs) compute so

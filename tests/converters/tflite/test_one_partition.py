@@ -10,11 +10,11 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from converters.delegation import delegation
-from converters.layers import layer_errors
-from converters.one_partition import without_nearest_resize
+from converters.evaluation.layers import layer_errors
 from converters.representative import calibration_input, drawn_photographs, network_input
-from converters.tflite import anatomy, to_tflite
+from converters.tflite.conversion import anatomy, to_tflite
+from converters.tflite.delegation import delegation
+from converters.tflite.one_partition import without_nearest_resize
 from edgeseg.interpreter import Interpreter, load_runtime
 from edgeseg.training.networks.tiramisu import TIRAMISUS
 from tests.converters.conftest import STRETCH, build

@@ -29,10 +29,6 @@ _PASSING_LAYERS = (
 )
 # In Keras 2 a depthwise convolution is no kind of Conv2D.
 CONVOLUTIONS = (tf_keras.layers.Conv2D, tf_keras.layers.DepthwiseConv2D)
-# Beyond this a sigmoid is within 0.0004 of 0 or 1, less than a tenth of a step of its byte. What
-# the 256 steps of the logits do not spend there they have where a mask's edge is drawn. (A softmax
-# tells large logits apart as well as small ones.)
-_MAX_LOGIT = 8.0
 _BATCH = 16
 # (low, high) in real values, by the name of the layer whose output has them.
 Ranges = dict[str, tuple[float, float]]
@@ -92,10 +88,7 @@ def shared_ranges(
     # A group that is dead on all the pictures still needs a scale above zero.
     ranges = {relu.name: (0.0, widest[groups[relu.name]] or 1.0) for relu in relus}
     # Zero must be in the range, and a margin keeps a nearly constant head's scale sane.
-    low, high = min(lows[-1], -1.0), max(highs[-1], 1.0)
-    if head.filters == 1:
-        low, high = max(low, -_MAX_LOGIT), min(high, _MAX_LOGIT)
-    ranges[HEAD] = (float(low), float(high))
+    ranges[HEAD] = (float(min(lows[-1], -1.0)), float(max(highs[-1], 1.0)))
     return ranges
 
 

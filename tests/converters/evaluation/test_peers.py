@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from converters import peers
-from converters.delegation import delegation
+from converters.evaluation import peers
 from converters.representative import calibration_input, drawn_photographs, network_input
-from converters.tflite import anatomy, to_tflite
+from converters.tflite.conversion import anatomy, to_tflite
+from converters.tflite.delegation import delegation
 from edgeseg.errors import MissingExtraError, ModelContractError
 from edgeseg.interpreter import Interpreter
 from tests.converters.conftest import STRETCH

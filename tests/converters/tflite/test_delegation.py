@@ -11,9 +11,9 @@ import pytest
 import tensorflow as tf
 import tf_keras
 
-from converters.delegation import UNEXPLAINED, Delegation, Kept, delegation
 from converters.representative import calibration_input, drawn_photographs, network_input
-from converters.tflite import to_tflite
+from converters.tflite.conversion import to_tflite
+from converters.tflite.delegation import UNEXPLAINED, Delegation, Kept, delegation
 from edgeseg.errors import ModelContractError
 from edgeseg.interpreter import load_runtime, operators
 from edgeseg.presets import PRESETS, open_bundle

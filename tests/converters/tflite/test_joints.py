@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from converters.graph import joints
-from converters.quantize import simulate_int8
-from converters.ranges import shared_ranges
+from converters.quantization.ranges import shared_ranges
+from converters.quantization.simulation import simulate_int8
 from converters.representative import calibration_input, drawn_photographs, network_input
-from converters.tflite import to_tflite
+from converters.tflite.conversion import to_tflite
+from converters.tflite.joints import joints
 from edgeseg.formats.bundle import Bundle
 from edgeseg.training.networks.tiramisu import TIRAMISUS
 from tests.converters.conftest import STRETCH, build

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from converters.representative import calibration_input, drawn_photographs, network_input
-from converters.tflite import anatomy, to_tflite
+from converters.tflite.conversion import anatomy, to_tflite
 from edgeseg.interpreter import Interpreter
 from edgeseg.preprocessing import Preprocessing
 from edgeseg.training.networks.tiramisu import TIRAMISUS

@@ -11,7 +11,7 @@ import tensorflow as tf
 import tf_keras
 from numpy.typing import NDArray
 
-from converters.equalize import equalize
+from converters.quantization.equalize import equalize
 from converters.representative import drawn_photographs, network_input
 from edgeseg.errors import ModelContractError
 from edgeseg.interpreter import Interpreter

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from converters.cost import Array, Cost
+from converters.pruning.cost import Array, Cost
 from edgeseg.errors import ModelContractError
 
 Importance = Mapping[str, NDArray[np.float64]]

@@ -1,0 +1,1 @@
+"""What prepares a network for int8, on the framework's side: ranges, simulation, islands."""

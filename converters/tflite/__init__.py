@@ -1,0 +1,1 @@
+"""The TFLite graph: made, looked into, rewritten for XNNPACK."""
