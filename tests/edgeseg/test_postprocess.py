@@ -23,10 +23,10 @@ OPTIONS = SegmenterOptions()
 
 
 def confidence_of(*boxes: tuple[int, int, int, int], side: int = 100) -> np.ndarray:
-    """Confidence 0.9 inside boxes (left, top, right, bottom), 0.1 elsewhere."""
+    """Confidence 0.8 inside boxes (left, top, right, bottom), 0.1 elsewhere."""
     confidence = np.full((side, side), 0.1, np.float32)
     for left, top, right, bottom in boxes:
-        confidence[top:bottom, left:right] = 0.9
+        confidence[top:bottom, left:right] = 0.8
     return confidence
 
 
@@ -47,6 +47,13 @@ def test_the_component_ratio_decides_at_its_edge() -> None:
     confidence = confidence_of(large, small)
     assert found_boxes(confidence, SegmenterOptions(min_component_ratio=0.1)).sum() == 1100
     assert found_boxes(confidence, SegmenterOptions(min_component_ratio=0.11)).sum() == 1000
+
+
+def test_a_small_component_that_the_network_is_sure_of_stays() -> None:
+    confidence = confidence_of((0, 0, 50, 20), (60, 60, 70, 70))
+    confidence[60:70, 60:70] = 0.86
+    assert found_boxes(confidence).sum() == 1100
+    assert found_boxes(confidence, SegmenterOptions(min_component_confidence=0.87)).sum() == 1000
 
 
 def test_small_holes_are_filled_and_large_ones_stay() -> None:

@@ -79,19 +79,21 @@ def test_shared_ranges_leave_no_rescaling_where_tflites_own_do() -> None:
     assert shared.concatenations == own.concatenations
 
 
-def test_a_mask_is_finer_at_its_edge_than_tflites_own(tiny: Any) -> None:
+def test_loud_logits_are_not_cut_off_before_they_are_resized(tiny: Any) -> None:
     head = tiny.get_layer("head_conv")
-    # Logits of a hundred: a step of TFLite's own range is as wide as a mask's whole edge.
-    head.set_weights([weights * 10 for weights in head.get_weights()])
+    # Logits of thirty: between a loud pixel and a quiet one the outline lies near the quiet one,
+    # and cutting both to like values would move it to the middle.
+    head.set_weights([weights * 3 for weights in head.get_weights()])
     expected = tiny.predict(INPUTS, verbose=0)
+    ranges = shared_ranges(tiny, CALIBRATION)
+    low, high = ranges[HEAD]
+    cut = {**ranges, HEAD: (max(low, -8.0), min(high, 8.0))}
+    assert low < -8, "nothing would be cut off: the test proves nothing"
     errors = [
-        float(np.abs(_run(model) - expected).mean())
-        for model in (
-            to_tflite(tiny, "static", CALIBRATION),
-            to_tflite(_simulated(tiny), "aware"),
-        )
+        float(np.abs(_run(to_tflite(simulate_int8(tiny, STRETCH, r), "aware")) - expected).mean())
+        for r in (ranges, cut)
     ]
-    assert errors[1] < errors[0]
+    assert errors[0] < 0.8 * errors[1], errors
 
 
 def test_tensors_that_meet_share_the_widest_range() -> None:
@@ -103,7 +105,7 @@ def test_tensors_that_meet_share_the_widest_range() -> None:
     # A convolution stands between the two blocks.
     assert ranges["down1_layer0_relu"] != ranges["stem_relu"]
     low, high = ranges[HEAD]
-    assert -8 <= low < 0 < high <= 8
+    assert low < 0 < high
     ceilings = shared_ranges(build(TINY), CALIBRATION * 1e-6, to_ceiling=True)
     assert ceilings["stem_relu"] == (0.0, 6.0)
 
