@@ -12,7 +12,7 @@ from edgeseg.catalogue import Catalogue, Item
 
 PHOTO_WIDTH_PX, PHOTO_HEIGHT_PX = 1200, 1600
 PHOTOS = 3
-# Enough that a catalogue builds its graph (``catalogue.EXACT_SEARCH_MAX_ITEMS``).
+# Enough that a catalogue builds its graph (``nearest.EXACT_SEARCH_MAX_ITEMS``).
 CATALOGUE_ITEMS = 5000
 _SEED = 11
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,16 +21,15 @@ from edgeseg.formats.catalogue_file import (
     read_catalogue,
 )
 from edgeseg.items import Item, check_item
+from edgeseg.nearest import EXACT_SEARCH_MAX_ITEMS, NearestVectors, unit_vector
 
-__all__ = ["Catalogue", "Item", "Match", "unit_vector"]
+__all__ = ["Catalogue", "Item", "Match", "Where"]
 
-# Up to here every item is compared and no graph is built. Measured through `Catalogue.search` at
-# 128-d, k = 10, one thread of a 2-core x86-64, p50 of 1,500 queries in ms, exact against HNSW with
-# m = 16 and ef_search = 64: 1,000 items 0.058 / 0.080; 2,000 0.073 / 0.089; 3,000 0.090 / 0.093;
-# 4,000 0.103 / 0.098; 5,000 0.120 / 0.103; 10,000 0.207 / 0.143. The lines cross near 3,400, and
-# exact search, which never misses, has the tie.
-EXACT_SEARCH_MAX_ITEMS = 3_500
 _SKU_COLUMN, _FIRST_ATTRIBUTE_COLUMN = 0, 1
+# Grouped, so many times the asked number is searched first, and so many times more until it does.
+_GROUP_DEPTH = 4
+# Attributes by name: a value, or several of which one is enough.
+Where = Mapping[str, str | Collection[str]]
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,15 @@ class Match:
         distance: cosine distance, ``1 - cos``, in [0, 2]; smaller is nearer.
         attributes: the item's.
         rank: from 1.
+        similar: SKUs of the items that share the group with this one and were found behind it,
+            nearest first; empty where nothing is grouped.
     """
 
     sku: str
     distance: float
     attributes: dict[str, str]
     rank: int
+    similar: tuple[str, ...] = ()
 
 
 class Catalogue:
@@ -58,7 +61,7 @@ class Catalogue:
     def __init__(self, data: CatalogueData) -> None:
         """Wrap what a catalogue file holds, checked."""
         self._data = data
-        self._index = None if data.graph is None else hnsw.HnswIndex(data.vectors, data.graph)
+        self._nearest = NearestVectors(data.vectors, data.graph)
 
     @classmethod
     def open(cls, path: PathLike) -> Catalogue:
@@ -151,8 +154,54 @@ class Catalogue:
             "digest": self._data.digest,
         }
 
+    def attribute_column(self, name: str) -> int:
+        """Which column of the table an attribute is.
+
+        Raises:
+            DatasetError: there is none of that name.
+        """
+        names = self._data.attribute_names
+        if name not in names:
+            there = ", ".join(names) or "none at all"
+            raise DatasetError(f"the catalogue has no attribute {name!r}; it has {there}")
+        return _FIRST_ATTRIBUTE_COLUMN + names.index(name)
+
+    def _item(self, row: int) -> Item:
+        return Item(self._data.table.cell(_SKU_COLUMN, row), self._attributes(row))
+
+    def _attributes(self, row: int) -> dict[str, str]:
+        names = enumerate(self._data.attribute_names, start=_FIRST_ATTRIBUTE_COLUMN)
+        cells = ((name, self._data.table.cell(column, row)) for column, name in names)
+        return {name: cell for name, cell in cells if cell}
+
+    def rows_where(self, where: Where) -> NDArray[np.int64]:
+        """The items with certain attributes, as their places in ``items``, rising.
+
+        Raises:
+            DatasetError: there is no attribute of a name, or no such item.
+        """
+        rows = np.arange(len(self), dtype=np.int64)
+        told = []
+        for name, values in where.items():
+            column, wanted = (
+                self.attribute_column(name),
+                [values] if isinstance(values, str) else values,
+            )
+            having = [self._data.table.rows_equal(column, value) for value in wanted]
+            rows = np.intersect1d(rows, np.concatenate([rows[:0], *having]))
+            told.append(f"{name}={' or '.join(wanted)}")
+            if not len(rows):
+                raise DatasetError(f"no item of the catalogue has {' and '.join(told)}")
+        return rows
+
     def search(
-        self, embedding: NDArray[np.float32], k: int = 10, exact: bool = False
+        self,
+        embedding: NDArray[np.float32],
+        k: int = 10,
+        exact: bool = False,
+        *,
+        where: Where | None = None,
+        group_by: str | None = None,
     ) -> list[Match]:
         """The ``k`` nearest items.
 
@@ -160,11 +209,18 @@ class Catalogue:
             embedding: ``(dim,)`` float32; its length does not matter.
             k: how many, at least 1.
             exact: compare every item, also where a graph is faster.
+            where: only items with these attributes: by name a value, or several of which one is
+                enough.
+            group_by: name of an attribute, such as a style: of the items that share a value only
+                the nearest is given, with the others in ``Match.similar``. An item without the
+                attribute shares it with none.
 
         Returns:
-            ``min(k, len(self))`` matches, nearest first; equal distances in the items' order.
+            ``k`` matches, or as many as there are (groups of) items, nearest first; equal distances
+            in the items' order.
 
         Raises:
+            DatasetError: there is no attribute of a name, or no item with such attributes.
             ModelContractError: the embedding has another length than the catalogue's.
             ValueError: ``k`` is below 1 or above ``limits.MAX_K``, or the embedding is zero or not
                 finite.
@@ -177,62 +233,47 @@ class Catalogue:
                 f"{self.dim}-d embeddings: build the catalogue with the same bundle"
             )
         query = unit_vector(embedding)
-        k = min(k, len(self))
-        found = None if exact or self._index is None else self._index.nearest(query, k)
-        if found is None:
-            distances = 1.0 - self._data.vectors @ query
-            rows = _nearest_rows(distances, k)
-            distances = distances[rows]
-        else:
-            rows = np.sort(found)
-            distances = 1.0 - self._data.vectors[rows] @ query
-            order = np.argsort(distances, kind="stable")
-            rows, distances = rows[order], distances[order]
+        among = self.rows_where(where) if where else None
+        if group_by is not None:
+            return self._groups(query, k, exact, among, self.attribute_column(group_by))
+        rows, distances = self._nearest.search(query, k, exact=exact, among=among)
         return [
-            Match(
-                sku=self._data.table.cell(_SKU_COLUMN, int(row)),
-                # Rounding can lead a hair's breadth out of [0, 2].
-                distance=min(max(float(distance), 0.0), 2.0),
-                attributes=self._attributes(int(row)),
-                rank=rank,
-            )
+            self._match(int(row), float(distance), rank)
             for rank, (row, distance) in enumerate(zip(rows, distances, strict=True), start=1)
         ]
 
-    def _item(self, row: int) -> Item:
-        return Item(self._data.table.cell(_SKU_COLUMN, row), self._attributes(row))
+    def _groups(
+        self,
+        query: NDArray[np.float32],
+        k: int,
+        exact: bool,
+        among: NDArray[np.int64] | None,
+        column: int,
+    ) -> list[Match]:
+        """The nearest item of each of the ``k`` nearest groups."""
+        depth, total = k * _GROUP_DEPTH, len(self) if among is None else len(among)
+        while True:
+            rows, distances = self._nearest.search(query, depth, exact=exact, among=among)
+            groups: dict[str | int, list[int]] = {}
+            for place, row in enumerate(rows.tolist()):
+                groups.setdefault(self._data.table.cell(column, row) or row, []).append(place)
+            if len(groups) >= k or depth >= total:
+                break
+            depth *= _GROUP_DEPTH
+        sku = partial(self._data.table.cell, _SKU_COLUMN)
+        return [
+            replace(
+                self._match(int(rows[first]), float(distances[first]), rank),
+                similar=tuple(sku(int(rows[place])) for place in others),
+            )
+            for rank, (first, *others) in enumerate(list(groups.values())[:k], start=1)
+        ]
 
-    def _attributes(self, row: int) -> dict[str, str]:
-        names = enumerate(self._data.attribute_names, start=_FIRST_ATTRIBUTE_COLUMN)
-        cells = ((name, self._data.table.cell(column, row)) for column, name in names)
-        return {name: cell for name, cell in cells if cell}
-
-
-def unit_vector(embedding: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Scale an embedding to length 1.
-
-    Args:
-        embedding: ``(dim,)`` float32.
-
-    Raises:
-        ValueError: it is zero or not finite.
-    """
-    # In float64, so that the length is 1 to the last float32 bit and squares cannot overflow.
-    wide = embedding.astype(np.float64)
-    length = float(np.linalg.norm(wide))
-    if not np.isfinite(length) or length == 0.0:
-        raise ValueError("an embedding is zero or not finite")
-    unit: NDArray[np.float32] = (wide / length).astype(np.float32)
-    return unit
-
-
-def _nearest_rows(distances: NDArray[np.float32], k: int) -> NDArray[np.int64]:
-    """The rows of the ``k`` smallest values, sorted; ties, also across the k-th, by row."""
-    if k < len(distances):
-        bound = np.partition(distances, k - 1)[k - 1]
-        candidates = np.flatnonzero(distances <= bound)
-    else:
-        candidates = np.arange(len(distances))
-    order = np.argsort(distances[candidates], kind="stable")[:k]
-    rows: NDArray[np.int64] = candidates[order].astype(np.int64)
-    return rows
+    def _match(self, row: int, distance: float, rank: int) -> Match:
+        return Match(
+            sku=self._data.table.cell(_SKU_COLUMN, row),
+            # Rounding can lead a hair's breadth out of [0, 2].
+            distance=min(max(distance, 0.0), 2.0),
+            attributes=self._attributes(row),
+            rank=rank,
+        )

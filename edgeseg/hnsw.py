@@ -106,12 +106,16 @@ class HnswIndex:
         self._items = items
         self._lock = threading.Lock()
 
-    def nearest(self, query: NDArray[np.float32], k: int) -> NDArray[np.int64] | None:
+    def nearest(
+        self, query: NDArray[np.float32], k: int, allowed: NDArray[np.bool_] | None = None
+    ) -> NDArray[np.int64] | None:
         """The ``k`` items that the graph search finds nearest.
 
         Args:
             query: ``(dim,)`` float32, L2-normalised.
             k: how many.
+            allowed: ``(n,)`` bool: which items may be found. The search walks over the others and
+                does not count them, so that it goes as far as it has to.
 
         Returns:
             ``(k,)`` int64 item numbers in no particular order, or ``None`` when the search reaches
@@ -119,11 +123,15 @@ class HnswIndex:
         """
         if k > self._items:
             return None
+        # A method of a list is the quickest thing that hnswlib can call for each item it meets.
+        may_be_found = None if allowed is None else allowed.tolist().__getitem__
         # `ef` is a field of the index, not an argument of the query: set it and use it in one go.
         with self._lock:
             self._index.set_ef(max(MIN_EF_SEARCH, 2 * k))
             try:
-                labels, _ = self._index.knn_query(query[None, :], k, num_threads=1)
+                labels, _ = self._index.knn_query(
+                    query[None, :], k, num_threads=1, filter=may_be_found
+                )
             except RuntimeError:
                 # "Cannot return the results in a contiguous 2D array": fewer than k were reached.
                 return None

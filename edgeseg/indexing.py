@@ -19,11 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg import imaging
-from edgeseg.catalogue import Catalogue, unit_vector
+from edgeseg.catalogue import Catalogue
 from edgeseg.embedder import studio_crop
 from edgeseg.errors import DatasetError, EdgesegError, ModelContractError
 from edgeseg.imaging import Photo
 from edgeseg.items import Item, check_item
+from edgeseg.nearest import unit_vector
 from edgeseg.postprocess import Segmentation, cutout_on_white
 
 # One picture is decoded while another is embedded; more would only hold more photos in memory.

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from edgeseg import imaging
-from edgeseg.catalogue import Catalogue, Match
+from edgeseg.catalogue import Catalogue, Match, Where
 from edgeseg.embedder import Embedder, studio_crop
 from edgeseg.errors import ModelContractError, NoGarmentError
 from edgeseg.imaging import Photo
@@ -19,6 +22,24 @@ from edgeseg.presets import BundleSource, open_bundle
 from edgeseg.segmenter import Segmenter
 
 STAGES = ("decode", "segment", "crop", "embed", "search")
+
+
+@dataclass(frozen=True, eq=False)
+class Query:
+    """What a catalogue is searched for on behalf of one photo.
+
+    Attributes:
+        embedding: `(dim,)` float32, L2-normalised.
+        segmentation: Of the photo, None if it's taken whole.
+        picture: `(h, w, 3)` uint8 RGB: the crop that was given to the embedder.
+        timings_ms: Milliseconds for each of `STAGES` but the last; `decode` is 0 for an array,
+            `segment` is 0 for a photo taken whole.
+    """
+
+    embedding: NDArray[np.float32]
+    segmentation: Segmentation | None
+    picture: Photo
+    timings_ms: dict[str, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +102,13 @@ class Matcher:
         self.segmenter = Segmenter(opened, threads, options)
 
     def match(
-        self, photo: Photo | str | os.PathLike[str], k: int = 10, segment: bool = True
+        self,
+        photo: Photo | str | os.PathLike[str],
+        k: int = 10,
+        segment: bool = True,
+        *,
+        where: Where | None = None,
+        group_by: str | None = None,
     ) -> MatchResult:
         """Find the items nearest to a photo's garment.
 
@@ -90,12 +117,60 @@ class Matcher:
             k: How many matches; all items if there are fewer.
             segment: False matches the photo as it is, for pictures on white or when no garment is
                 found.
+            where: Only items with these attributes, see `Catalogue.search`.
+            group_by: Only the nearest item of each value of an attribute, see `Catalogue.search`.
+
+        Raises:
+            PhotoError: If the photo can't be read.
+            NoGarmentError: If no garment is found in it.
+            DatasetError: If the catalogue has no such attribute, or no item with it.
+        """
+        query = self.query(photo, segment)
+        timings = dict.fromkeys(STAGES, 0.0) | query.timings_ms
+        with _timed(timings, "search"):
+            matches = self.catalogue.search(query.embedding, k, where=where, group_by=group_by)
+        return MatchResult(matches, query.segmentation, query.picture, timings)
+
+    def match_same_item(
+        self,
+        queries: Sequence[Query],
+        k: int = 10,
+        *,
+        where: Where | None = None,
+        group_by: str | None = None,
+    ) -> list[Match]:
+        """Find the items nearest to several photos of one garment taken together.
+
+        The mean of the embeddings is searched for, so an item's distance is the mean over the
+        photos but for a common factor, and what one photo hides another can show.
+
+        Args:
+            queries: One at least, of `query`.
+            k: How many matches; all items if there are fewer.
+            where: Only items with these attributes, see `Catalogue.search`.
+            group_by: Only the nearest item of each value of an attribute, see `Catalogue.search`.
+
+        Raises:
+            DatasetError: If the catalogue has no such attribute, or no item with it.
+            ValueError: If there is no query.
+        """
+        if not queries:
+            raise ValueError("several photos of one item need one photo at least")
+        mean: NDArray[np.float32] = np.mean([query.embedding for query in queries], axis=0)
+        return self.catalogue.search(mean, k, where=where, group_by=group_by)
+
+    def query(self, photo: Photo | str | os.PathLike[str], segment: bool = True) -> Query:
+        """What to search for on behalf of a photo: all of `match` but the search.
+
+        Args:
+            photo: A path, or `(H, W, 3)` uint8 RGB.
+            segment: False takes the photo as it is.
 
         Raises:
             PhotoError: If the photo can't be read.
             NoGarmentError: If no garment is found in it.
         """
-        timings = dict.fromkeys(STAGES, 0.0)
+        timings = dict.fromkeys(STAGES[:-1], 0.0)
         name = "the photo"
         if isinstance(photo, str | os.PathLike):
             name = str(Path(photo))
@@ -111,14 +186,12 @@ class Matcher:
                     "(segment=False)"
                 )
         with _timed(timings, "crop"):
-            query = (
+            picture = (
                 studio_crop(photo) if segmentation is None else cutout_on_white(photo, segmentation)
             )
         with _timed(timings, "embed"):
-            embedding = self.embedder.embed(query)
-        with _timed(timings, "search"):
-            matches = self.catalogue.search(embedding, k)
-        return MatchResult(matches, segmentation, query, timings)
+            embedding = self.embedder.embed(picture)
+        return Query(embedding, segmentation, picture, timings)
 
 
 @contextmanager

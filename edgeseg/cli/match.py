@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,7 +21,8 @@ from edgeseg.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from edgeseg.matcher import MatchResult
+    from edgeseg.catalogue import Match
+    from edgeseg.matcher import Matcher, MatchResult, Query
 
 _HELP = """Find the garment on a photo in a catalogue.
 
@@ -28,16 +30,24 @@ The background is removed first; --no-segment matches the whole photo. Smaller d
 --refine and --flip cut the garment out more finely, as in `edgeseg segment`; a match rarely needs
 it.
 
+--where takes only items with an attribute; several values of one name are alternatives. --group-by
+shows of the items that share an attribute's value, such as a style, only the nearest, so that ten
+colours of one shirt do not fill the list. --same-item takes all photos as views of one garment and
+gives one answer.
+
 Examples:
 
 \b
   edgeseg match photo.jpg --catalogue shop.catalogue
   edgeseg match photo.jpg --catalogue shop.catalogue -k 5 --json
   edgeseg match *.jpg --catalogue shop.catalogue --montage found.png
+  edgeseg match front.jpg back.jpg --catalogue shop.catalogue --same-item
+  edgeseg match photo.jpg --catalogue shop.catalogue --where category=shirt --group-by style
 """
 
 # Photos drawn into one montage; further ones would make a picture that no viewer opens.
 _MAX_MONTAGE_PHOTOS = 50
+_MAX_TOLD_SIMILAR = 3
 
 
 def register(app: typer.Typer) -> None:
@@ -51,6 +61,17 @@ def match(
         Path, typer.Option("--catalogue", metavar="CATALOGUE", help="The catalogue to search.")
     ],
     k: Annotated[int, typer.Option("-k", min=1, max=10_000, help="How many matches a photo.")] = 10,
+    same_item: Annotated[
+        bool, typer.Option("--same-item", help="The photos show one garment: one answer for all.")
+    ] = False,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="Only items with this attribute. Repeatable."),
+    ] = None,
+    group_by: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Of the items that share this attribute, the nearest."),
+    ] = None,
     no_segment: Annotated[
         bool, typer.Option("--no-segment", help="Match the whole photo, background and all.")
     ] = False,
@@ -85,69 +106,159 @@ def match(
         raise typer.BadParameter(f"--montage {montage} is one of the photos")
 
     from edgeseg.catalogue import Catalogue
-    from edgeseg.errors import EdgesegError
     from edgeseg.matcher import Matcher
 
-    matcher = Matcher(Catalogue.open(catalogue), bundle, threads, segmenter_options(refine, flip))
-    results: list[tuple[Path, MatchResult]] = []
-    entries: list[dict[str, Any]] = []
-    failures: list[str] = []
-    for photo in console.progress(photos, len(photos), "matching"):
-        try:
-            result = matcher.match(photo, k=k, segment=not no_segment)
-        except EdgesegError as error:
-            # One bad photo must not keep the others from being matched.
-            failures.append(str(error))
-            entries.append({"photo": str(photo), "matches": [], "error": str(error)})
-            continue
-        entries.append(_entry(photo, result))
-        if montage is not None and len(results) < _MAX_MONTAGE_PHOTOS:
-            results.append((photo, result))
-        if not as_json:
-            _print(photo, result, several=len(photos) > 1)
+    shop = Catalogue.open(catalogue)
+    attributes = _attributes(where or [])
+    # Only once, and before any work.
+    shop.rows_where(attributes)
+    if group_by is not None:
+        shop.attribute_column(group_by)
+    matcher = Matcher(shop, bundle, threads, segmenter_options(refine, flip))
+    told = _Told([], [], [])
+    asked = _Asked(photos, k, not no_segment, attributes, group_by, as_json)
+    document = (_match_together if same_item else _match_each)(matcher, asked, told)
     if as_json:
-        used = {"refine": refine.value, "flip": flip}
-        console.print_json({"photos": entries, "failed": len(failures), **used})
-    if montage is not None and results:
-        write_montage(montage, results, item_pictures(catalogue, pictures))
+        used = {"failed": len(told.failures), "refine": refine.value, "flip": flip}
+        console.print_json({**document, **used})
+    if montage is not None and told.results:
+        write_montage(
+            montage, told.results[:_MAX_MONTAGE_PHOTOS], item_pictures(catalogue, pictures)
+        )
         console.print_note(f"drew {montage}")
-    for failure in failures:
+    for failure in told.failures:
         console.print_error(failure)
-    if failures:
+    if told.failures:
         raise typer.Exit(console.EXIT_FAILURE)
 
 
-def _entry(photo: Path, result: MatchResult) -> dict[str, Any]:
-    return {
-        "photo": str(photo),
-        "matches": [
-            {
-                "rank": found.rank,
-                "sku": found.sku,
-                "distance": round(found.distance, 6),
-                "attributes": dict(found.attributes),
-            }
-            for found in result.matches
-        ],
-        "timings_ms": {stage: round(time_ms, 3) for stage, time_ms in result.timings_ms.items()},
-    }
+@dataclass(frozen=True)
+class _Asked:
+    """What is to be matched, and how."""
+
+    photos: list[Path]
+    k: int
+    segment: bool
+    where: dict[str, list[str]]
+    group_by: str | None
+    quiet: bool
 
 
-def _print(photo: Path, result: MatchResult, *, several: bool) -> None:
-    if several:
-        console.print_line(str(photo))
+@dataclass(frozen=True)
+class _Told:
+    """What there is to tell: by photo for JSON, for the montage, and what failed.
+
+    One bad photo does not keep the others from being matched.
+    """
+
+    entries: list[dict[str, Any]]
+    results: list[tuple[Path, MatchResult]]
+    failures: list[str]
+
+
+def _match_each(matcher: Matcher, asked: _Asked, told: _Told) -> dict[str, Any]:
+    from edgeseg.errors import EdgesegError
+
+    for photo in console.progress(asked.photos, len(asked.photos), "matching"):
+        try:
+            result = matcher.match(
+                photo, asked.k, asked.segment, where=asked.where, group_by=asked.group_by
+            )
+        except EdgesegError as error:
+            told.failures.append(str(error))
+            told.entries.append({"photo": str(photo), "matches": [], "error": str(error)})
+            continue
+        matches = {"matches": _matches(result.matches)}
+        told.entries.append({"photo": str(photo), **matches, **_timings(result)})
+        # Pictures are large: no more than are drawn.
+        if len(told.results) < _MAX_MONTAGE_PHOTOS:
+            told.results.append((photo, result))
+        if not asked.quiet:
+            _print(str(photo) if len(asked.photos) > 1 else "", result.matches)
+    return {"photos": told.entries}
+
+
+def _match_together(matcher: Matcher, asked: _Asked, told: _Told) -> dict[str, Any]:
+    from edgeseg.errors import EdgesegError
+    from edgeseg.matcher import MatchResult
+
+    queries: list[Query] = []
+    for photo in console.progress(asked.photos, len(asked.photos), "matching"):
+        try:
+            query = matcher.query(photo, asked.segment)
+        except EdgesegError as error:
+            told.failures.append(str(error))
+            told.entries.append({"photo": str(photo), "error": str(error)})
+            continue
+        queries.append(query)
+        told.entries.append({"photo": str(photo), **_timings(query)})
+        told.results.append((photo, MatchResult([], query.segmentation, query.picture)))
+    matches: list[Match] = []
+    if queries:
+        matches = matcher.match_same_item(
+            queries, asked.k, where=asked.where, group_by=asked.group_by
+        )
+        # The one answer stands beside the first photo.
+        photo, first = told.results[0]
+        told.results[0] = (photo, replace(first, matches=matches))
+        if not asked.quiet:
+            _print(f"{len(queries)} photos of one item" if len(queries) > 1 else "", matches)
+    return {"photos": told.entries, "matches": _matches(matches)}
+
+
+def _attributes(texts: list[str]) -> dict[str, list[str]]:
+    """Attributes by name from ``NAME=VALUE`` each."""
+    asked: dict[str, list[str]] = {}
+    for text in texts:
+        name, mark, value = text.partition("=")
+        if not (name and mark and value):
+            raise typer.BadParameter(f"{text!r}: write NAME=VALUE", param_hint="--where")
+        asked.setdefault(name, []).append(value)
+    return asked
+
+
+def _timings(found: Query | MatchResult) -> dict[str, Any]:
+    return {"timings_ms": {stage: round(ms, 3) for stage, ms in found.timings_ms.items()}}
+
+
+def _matches(matches: list[Match]) -> list[dict[str, Any]]:
+    return [
+        {
+            "rank": found.rank,
+            "sku": found.sku,
+            "distance": round(found.distance, 6),
+            "attributes": dict(found.attributes),
+            "similar": list(found.similar),
+        }
+        for found in matches
+    ]
+
+
+def _print(title: str, matches: list[Match]) -> None:
+    if title:
+        console.print_line(title)
     # Columns in the catalogue's own order, and only those that one of these matches fills.
-    names = list(dict.fromkeys(name for found in result.matches for name in found.attributes))
+    names = list(dict.fromkeys(name for found in matches for name in found.attributes))
+    grouped = any(found.similar for found in matches)
     rows = [
         (
             found.rank,
             found.sku,
             f"{found.distance:.4f}",
             *(found.attributes.get(name, "") for name in names),
+            *([_told(found.similar)] if grouped else []),
         )
-        for found in result.matches
+        for found in matches
     ]
-    console.print_table(("rank", "sku", "distance", *names), rows)
+    columns = ("rank", "sku", "distance", *names, *(["similar"] if grouped else []))
+    console.print_table(columns, rows)
+
+
+def _told(similar: tuple[str, ...]) -> str:
+    """The first few of them, and how many more there are."""
+    more = len(similar) - _MAX_TOLD_SIMILAR
+    told = ", ".join(similar[:_MAX_TOLD_SIMILAR])
+    return f"{told} and {more} more" if more > 0 else told
 
 
 def _same_file(photo: Path, other: Path) -> bool:

@@ -73,6 +73,16 @@ class TextTable:
         at = column * self.rows + row
         return str(self.text[int(self.offsets[at]) : int(self.offsets[at + 1])], "utf-8")
 
+    def rows_equal(self, column: int, text: str) -> NDArray[np.int64]:
+        """The rows of a column whose cell is ``text``, rising."""
+        wanted = np.frombuffer(text.encode("utf-8"), np.uint8)
+        offsets = self.offsets[column * self.rows : (column + 1) * self.rows + 1].astype(np.int64)
+        rows = np.flatnonzero(np.diff(offsets) == len(wanted))
+        places = offsets[rows, None] + np.arange(len(wanted))
+        same = (np.frombuffer(self.text, np.uint8)[places] == wanted).all(axis=1)
+        found: NDArray[np.int64] = rows[same].astype(np.int64)
+        return found
+
 
 @dataclass(frozen=True)
 class CatalogueData:

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from edgeseg import catalogue as catalogue_module
-from edgeseg.catalogue import EXACT_SEARCH_MAX_ITEMS, Catalogue, Item
+from edgeseg.catalogue import Catalogue, Item
 from edgeseg.errors import DatasetError, EdgesegError, FormatError, ModelContractError
 from edgeseg.formats.catalogue_file import CatalogueData, TextTable
+from edgeseg.nearest import EXACT_SEARCH_MAX_ITEMS
 from tests.edgeseg.formats.samples import EMBEDDER_DIGEST, unit_vectors, with_graph
 
 

@@ -58,6 +58,32 @@ def test_a_photo_finds_its_item_first(tiny_bundle: Bundle, catalogue: Catalogue)
     assert middle.tolist() == [220, 20, 20]
 
 
+def test_several_photos_of_one_item_have_one_answer(
+    tiny_bundle: Bundle, catalogue: Catalogue
+) -> None:
+    matcher = Matcher(catalogue, tiny_bundle)
+    red, green = (
+        matcher.query(studio_picture(COLOURS[name]), segment=False) for name in ("red", "green")
+    )
+    assert set(red.timings_ms) == set(STAGES) - {"search"}
+    alone = matcher.match_same_item([red], k=5)
+    assert alone == matcher.match(studio_picture(COLOURS["red"]), k=5, segment=False).matches
+    (both,) = matcher.match_same_item([red, green], k=1)
+    # Between red and green lies olive, which is nearest to neither.
+    assert both.sku == "sku-olive"
+    assert matcher.match_same_item([green, red], k=1) == [both]
+    with pytest.raises(ValueError, match="one photo at least"):
+        matcher.match_same_item([])
+
+
+def test_a_match_can_be_narrowed(tiny_bundle: Bundle, catalogue: Catalogue) -> None:
+    matcher = Matcher(catalogue, tiny_bundle)
+    found = matcher.match(red_square_photo(), k=5, where={"colour": ["blue", "green"]})
+    assert {match.sku for match in found.matches} == {"sku-blue", "sku-green"}
+    grouped = matcher.match(red_square_photo(), k=5, group_by="colour")
+    assert len(grouped.matches) == len(COLOURS)
+
+
 def test_every_item_comes_back_when_k_is_larger(tiny_bundle: Bundle, catalogue: Catalogue) -> None:
     matches = Matcher(catalogue, tiny_bundle).match(red_square_photo(), k=50).matches
     assert {match.sku for match in matches} == {f"sku-{name}" for name in COLOURS}

@@ -63,6 +63,52 @@ def test_refine_and_flip_are_used_and_told(
     assert "--no-segment" in ran.lines[0]
 
 
+def test_where_and_group_by_narrow_the_answer(
+    cli: RunCli, photo: Path, catalogue: Path, bundle_path: Path
+) -> None:
+    common = ("match", photo, "--catalogue", catalogue, "--bundle", bundle_path)
+    told = json.loads(cli(*common, "--where", "colour=g", "--where", "colour=b", "--json").out)
+    assert {found["sku"] for found in told["photos"][0]["matches"]} == {"G1", "B1"}
+    told = json.loads(cli(*common, "--group-by", "size", "--json").out)
+    first, second = told["photos"][0]["matches"]
+    assert (first["sku"], first["similar"]) == ("R1", ["B1"]), "both are of size M"
+    assert (second["sku"], second["similar"]) == ("G1", []), "a size is not known of this one"
+    table = cli(*common, "--group-by", "size").out.decode()
+    assert "similar" in table
+    for wrong, code in (
+        (("--where", "colour"), 2),
+        (("--where", "=g"), 2),
+        (("--where", "colour=gren"), 1),
+        (("--where", "price=9"), 1),
+        (("--group-by", "price"), 1),
+    ):
+        ran = cli(*common, *wrong)
+        assert (ran.code, len(ran.lines)) == (code, 1), (wrong, ran.err)
+
+
+def test_same_item_gives_one_answer_for_all_photos(
+    cli: RunCli, photo: Path, empty_photo: Path, catalogue: Path, bundle_path: Path, tmp_path: Path
+) -> None:
+    common = ("--same-item", "--catalogue", catalogue, "--bundle", bundle_path, "-k", "2")
+    sheet = tmp_path / "found.png"
+    ran = cli("match", photo, photo, *common, "--json", "--montage", sheet)
+    assert ran.code == 0, ran.err
+    told = json.loads(ran.out)
+    assert [found["rank"] for found in told["matches"]] == [1, 2]
+    assert told["matches"][0]["sku"] == "R1"
+    assert [sorted(entry) for entry in told["photos"]] == [["photo", "timings_ms"]] * 2
+    assert read_photo(sheet).shape[1] == 4 * 192
+    printed = cli("match", photo, photo, *common).out.decode()
+    assert printed.count("R1") == 1
+    assert "2 photos of one item" in printed
+    partly = cli("match", photo, empty_photo, *common, "--json")
+    assert partly.code == 1, "a photo that could not be used is told"
+    assert json.loads(partly.out)["matches"][0]["sku"] == "R1"
+    none = cli("match", empty_photo, *common, "--json")
+    assert none.code == 1
+    assert json.loads(none.out)["matches"] == []
+
+
 def test_montage_shows_query_cutout_and_pictures(
     cli: RunCli, photo: Path, catalogue: Path, bundle_path: Path, tmp_path: Path
 ) -> None:
