@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg import imaging
+from edgeseg.contract import open_network
 from edgeseg.errors import ModelContractError
 from edgeseg.imaging import Photo
-from edgeseg.interpreter import Interpreter
 from edgeseg.presets import BundleSource, open_bundle
 
 
@@ -45,24 +45,7 @@ class CategorySegmenter:
             )
         self.classes = network.classes
         self.preprocessing = network.preprocessing
-        self.interpreter = Interpreter(opened.segmenter_model, threads)
-        side = self.preprocessing.input_px
-        if self.interpreter.input_shape != (1, side, side, 3):
-            raise ModelContractError(
-                f"the bundle's segmenter takes {self.interpreter.input_shape}, its manifest says "
-                f"(1, {side}, {side}, 3)"
-            )
-        shape = self.interpreter.output_shape
-        if len(shape) != 4 or shape[0] != 1 or shape[3] != len(self.classes):
-            raise ModelContractError(
-                f"the bundle's segmenter gives {shape}, not scores of {len(self.classes)} classes "
-                "(1, h, w, classes)"
-            )
-        if self.preprocessing.resize != "stretch":
-            # A padded input would need its padding cut off the scores again.
-            raise ModelContractError(
-                f"a segmenter's resize rule must be stretch, not {self.preprocessing.resize}"
-            )
+        self.interpreter = open_network(opened.segmenter_model, network, threads)
 
     def network_scores(self, photo: Photo) -> NDArray[np.float32]:
         """Run the network alone.

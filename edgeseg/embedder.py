@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg import imaging
+from edgeseg.contract import open_network
 from edgeseg.errors import ModelContractError
 from edgeseg.imaging import Box, Photo
-from edgeseg.interpreter import Interpreter
 from edgeseg.postprocess import CROP_MARGIN
 from edgeseg.presets import BundleSource, open_bundle
 
@@ -53,18 +53,7 @@ class Embedder:
                 "the bundle has no embedder: convert one in with `edgeseg convert --embedder`"
             )
         self.preprocessing = network.preprocessing
-        self.interpreter = Interpreter(model, threads)
-        side = self.preprocessing.input_px
-        if self.interpreter.input_shape != (1, side, side, 3):
-            raise ModelContractError(
-                f"the bundle's embedder takes {self.interpreter.input_shape}, its manifest says "
-                f"(1, {side}, {side}, 3)"
-            )
-        if self.interpreter.output_shape != (1, network.dim):
-            raise ModelContractError(
-                f"the bundle's embedder gives {self.interpreter.output_shape}, its manifest says "
-                f"(1, {network.dim})"
-            )
+        self.interpreter = open_network(model, network, threads)
         self.dim: int = self.interpreter.output_shape[1]
         self.digest: str = digest
 

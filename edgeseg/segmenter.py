@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeseg.contract import open_network
 from edgeseg.errors import ModelContractError
 from edgeseg.imaging import Photo
-from edgeseg.interpreter import Interpreter
 from edgeseg.postprocess import (
     Segmentation,
     SegmenterOptions,
@@ -52,23 +52,7 @@ class Segmenter:
             )
         self.options = options or SegmenterOptions()
         self.preprocessing = opened.manifest.segmenter.preprocessing
-        self.interpreter = Interpreter(opened.segmenter_model, threads)
-        side = self.preprocessing.input_px
-        if self.interpreter.input_shape != (1, side, side, 3):
-            raise ModelContractError(
-                f"the bundle's segmenter takes {self.interpreter.input_shape}, its manifest says "
-                f"(1, {side}, {side}, 3)"
-            )
-        shape = self.interpreter.output_shape
-        if len(shape) != 4 or shape[0] != 1 or shape[3] != 1:
-            raise ModelContractError(
-                f"the bundle's segmenter gives {shape}, not a confidence mask (1, h, w, 1)"
-            )
-        if self.preprocessing.resize != "stretch":
-            # A padded input would need its padding cut off the mask again.
-            raise ModelContractError(
-                f"a segmenter's resize rule must be stretch, not {self.preprocessing.resize}"
-            )
+        self.interpreter = open_network(opened.segmenter_model, opened.manifest.segmenter, threads)
 
     def network_confidence(self, photo: Photo) -> NDArray[np.float32]:
         """Run the network alone; twice, and averaged, where the options flip.

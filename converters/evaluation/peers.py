@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from converters.tflite.conversion import converted
 from edgeseg.errors import MissingExtraError, ModelContractError
 from edgeseg.interpreter import load_runtime
 
@@ -37,13 +38,7 @@ def tf_lite_int8(model: Any, calibration: NDArray[np.float32]) -> bytes:
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.uint8
     converter.inference_output_type = tf.uint8
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return bytes(converter.convert())
-    except (RuntimeError, ValueError) as error:
-        reason = str(error).strip().splitlines() or ["unknown reason"]
-        raise ModelContractError(f"tf.lite cannot convert the network: {reason[0]}") from error
+    return converted(converter, "tf.lite")
 
 
 def ai_edge_quantizer_int8(float_model: bytes, calibration: NDArray[np.float32]) -> bytes:

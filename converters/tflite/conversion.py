@@ -98,13 +98,26 @@ def to_tflite(
         # asking for this would ask for a calibration.)
         converter.target_spec.supported_ops = [_STATIC_KERNELS[activations]]
         converter.representative_dataset = lambda: ([p[None]] for p in pictures)
+    return converted(converter, "TensorFlow")
+
+
+def converted(converter: Any, by: str) -> bytes:
+    """What a ``tf.lite.TFLiteConverter`` makes, without its warnings.
+
+    Args:
+        converter: set up.
+        by: whose way it is, for the message.
+
+    Raises:
+        ModelContractError: it cannot convert the network.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return bytes(converter.convert())
     except (RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines() or ["unknown reason"]
-        raise ModelContractError(f"TensorFlow cannot convert the network: {reason[0]}") from error
+        raise ModelContractError(f"{by} cannot convert the network: {reason[0]}") from error
 
 
 def anatomy(model: bytes) -> Anatomy:
