@@ -12,7 +12,7 @@ import typer
 
 from edgeseg.cli import console
 from edgeseg.cli.options import BundleOption, JsonOption, ThreadsOption
-from edgeseg.cli.train import (
+from edgeseg.cli.training_options import (
     OutputOption,
     Precision,
     PrecisionOption,

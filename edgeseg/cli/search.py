@@ -13,13 +13,15 @@ import typer
 
 from edgeseg.cli import console
 from edgeseg.cli.options import JsonOption
-from edgeseg.cli.train import BackgroundsOption, Precision, PrecisionOption, SeedOption
-from edgeseg.cli.training_data import (
+from edgeseg.cli.training_data import TrainingData, read_training_data
+from edgeseg.cli.training_options import (
+    BackgroundsOption,
+    Precision,
+    PrecisionOption,
+    SeedOption,
     TeacherNotesOption,
     TeacherOption,
-    TrainingData,
     UnlabelledOption,
-    read_training_data,
 )
 
 if TYPE_CHECKING:

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgeseg.cli import console
+from edgeseg.cli import classes, console
 from edgeseg.cli.options import BundleOption, JsonOption
-from edgeseg.cli.training_data import (
+from edgeseg.cli.training_data import read_training_data
+from edgeseg.cli.training_options import (
+    BackgroundsOption,
+    EpochsOption,
+    OutputOption,
+    Precision,
+    PrecisionOption,
+    RecipeOption,
+    SeedOption,
     TeacherNotesOption,
     TeacherOption,
     UnlabelledOption,
-    read_training_data,
+    quiet_tensorflow,
 )
 
 if TYPE_CHECKING:
@@ -62,35 +68,8 @@ Examples:
 """
 
 
-class Precision(str, Enum):
-    """Arithmetic of the layers; weights are float32 in both."""
-
-    float32 = "float32"
-    bfloat16 = "bfloat16"
-
-
-OutputOption = Annotated[
-    Path, typer.Option("-o", "--output", metavar="DIR", help="The run's folder.")
-]
-BackgroundsOption = Annotated[
-    list[Path] | None,
-    typer.Option(metavar="DIR", help="Pictures without garments, to lie behind. Repeatable."),
-]
-RecipeOption = Annotated[str, typer.Option(metavar="NAME", help="How to train.")]
-EpochsOption = Annotated[
-    int | None, typer.Option(min=1, help="The most epochs. Default: the recipe's.")
-]
-SeedOption = Annotated[int, typer.Option(min=0, help="Of the weights and every random choice.")]
-PrecisionOption = Annotated[
-    Precision, typer.Option(help="bfloat16 is faster where the machine has instructions for it.")
-]
-
-
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    # Only now, for it takes its options from this module.
-    from edgeseg.cli import classes
-
     train = typer.Typer(
         help="Train a segmenter, a network of several classes, or an embedder.",
         no_args_is_help=True,
@@ -220,12 +199,6 @@ def embedder(
         history = training.train_embedder(run, output, **callbacks)
     report.write_curves(history.epochs, output / "curves.png")
     _tell(history, output / training.CHECKPOINT_FILE, as_json)
-
-
-def quiet_tensorflow() -> None:
-    """Keeps TensorFlow's banner off stderr: it is no line of a command's."""
-    # Read when TensorFlow is imported.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 
 @contextmanager

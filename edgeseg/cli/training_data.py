@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -14,25 +14,6 @@ if TYPE_CHECKING:
     from edgeseg.training.augment import Image
     from edgeseg.training.dataset import Dataset
     from edgeseg.training.recipe import SegmenterRecipe
-
-TeacherOption = Annotated[
-    Path | None, typer.Option(metavar="CHECKPOINT", help="A larger segmenter to learn from.")
-]
-TeacherNotesOption = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="NPZ",
-        help="Keep the teacher's confidence masks here, for a next run. "
-        "Default: teacher.npz in the run's folder.",
-    ),
-]
-UnlabelledOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="DIR[=WEIGHT]",
-        help="Photographs without masks, for the teacher to label. Repeatable.",
-    ),
-]
 
 
 @dataclass(frozen=True)

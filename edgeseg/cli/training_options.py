@@ -1,0 +1,58 @@
+"""The options that the commands which train have, spelled and explained once."""
+
+from __future__ import annotations
+
+import os
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Precision(str, Enum):
+    """Arithmetic of the layers; weights are float32 in both."""
+
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+
+
+OutputOption = Annotated[
+    Path, typer.Option("-o", "--output", metavar="DIR", help="The run's folder.")
+]
+BackgroundsOption = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="DIR", help="Pictures without garments, to lie behind. Repeatable."),
+]
+RecipeOption = Annotated[str, typer.Option(metavar="NAME", help="How to train.")]
+EpochsOption = Annotated[
+    int | None, typer.Option(min=1, help="The most epochs. Default: the recipe's.")
+]
+SeedOption = Annotated[int, typer.Option(min=0, help="Of the weights and every random choice.")]
+PrecisionOption = Annotated[
+    Precision, typer.Option(help="bfloat16 is faster where the machine has instructions for it.")
+]
+TeacherOption = Annotated[
+    Path | None, typer.Option(metavar="CHECKPOINT", help="A larger segmenter to learn from.")
+]
+TeacherNotesOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="NPZ",
+        help="Keep the teacher's confidence masks here, for a next run. "
+        "Default: teacher.npz in the run's folder.",
+    ),
+]
+UnlabelledOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="DIR[=WEIGHT]",
+        help="Photographs without masks, for the teacher to label. Repeatable.",
+    ),
+]
+
+
+def quiet_tensorflow() -> None:
+    """Keeps TensorFlow's banner off stderr: it is no line of a command's."""
+    # Read when TensorFlow is imported.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
