@@ -40,8 +40,8 @@ With --teacher the network learns from a larger one as well: from its confidence
 and from unlabelled photographs that the teacher is sure of. --from starts from a checkpoint's
 weights and keeps its network.
 
-Recipes: default, student, recover (after pruning), teacher, seed, or the path of your own JSON
-file.
+Recipes: default, student, recover (after pruning), teacher, fcdensenet103 (needs a GPU), seed, or
+the path of your own JSON file.
 
 Examples:
 
