@@ -70,7 +70,8 @@ def _how_trained(result: Findings) -> str:
         f"IoU: the mean over the validation photographs, of the float network after "
         f"{set_up['photographs']:,} photographs each (drawn from {set_up['train_photographs']:,}, "
         f"changed anew every time, in the same order for all; {set_up['precision']}, seed "
-        f"{set_up['seed']}{taught}). That ranks networks; trained in full, each becomes better. "
+        f"{set_up['seed']}{taught}). That says which are worth a longer training: trained in full, "
+        "each becomes far better, and the order may change. "
         "On the front is what no other network beats in both latency and mean IoU."
     )
 
