@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +117,18 @@ def test_a_mirrored_photograph_gets_a_mirrored_mask() -> None:
     # Resizing a mirrored picture rounds a byte otherwise here and there, and no more than that.
     assert np.abs(seen - mirrored[:, ::-1]).max() < 0.02
     assert seen.std() > 0.001
+
+
+def test_a_record_names_the_teachers_own_teacher() -> None:
+    keras.utils.set_random_seed(0)
+    network = TIRAMISUS["test_tiny"]
+    weights = get_weights(network.build(keras, SIDE))
+    before = {"model_version": "first", "evaluation": {"iou_mean/a": 0.9}}
+    checkpoint = Checkpoint(
+        "segmenter", network, Preprocessing(SIDE, "stretch"), weights, run={"teacher": before}
+    )
+    assert Teacher(checkpoint, keras).describe()["teacher"] == before
+    assert Teacher(replace(checkpoint, run={}), keras).describe()["teacher"] is None
 
 
 def test_an_embedder_is_no_teacher() -> None:
