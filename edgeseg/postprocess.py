@@ -58,8 +58,8 @@ class SegmenterOptions:
     """
 
     threshold: float = 0.5
-    # The two were chosen together, on training photographs: to drop more serves a garment by itself
-    # and costs an outfit its shoes.
+    # To drop more serves a garment by itself and costs an outfit its shoes. The training photos
+    # hardly tell confidences of 0.8 and 0.85 apart; between them the validation photos chose.
     min_component_ratio: float = 0.2
     min_component_confidence: float = 0.85
     max_hole_ratio: float = 0.005
