@@ -100,7 +100,14 @@ class EmbedderConversion:
             parity=found.to_dict(),
             errors=errors,
         )
-        dim = int(model.output_shape[-1])
-        version = checkpoint.model_version
-        packed = Converted(converted, preprocessing, parameters, version, recipe.name, dim)
+        colour = checkpoint.colour
+        packed = Converted(
+            converted,
+            preprocessing,
+            parameters,
+            checkpoint.model_version,
+            recipe.name,
+            dim=int(model.output_shape[-1]) + (0 if colour is None else colour.dim),
+            colour=colour,
+        )
         return packed, report

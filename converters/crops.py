@@ -24,7 +24,7 @@ class Cropper:
 
     def __init__(self, segmenter: bytes, preprocessing: Preprocessing) -> None:
         manifest = manifest_of(Converted(segmenter, preprocessing, 0, "", "float32"), None)
-        self._segmenter = Segmenter(Bundle(manifest, segmenter, None, {}, None, ""))
+        self._segmenter = Segmenter(Bundle(manifest, segmenter, None, None, {}, None, ""))
 
     def crop(self, photograph: Photograph) -> NDArray[np.uint8]:
         """The garment on white, `(h, w, 3)` uint8 RGB."""

@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from converters.report import Report
+from edgeseg.colour_descriptor import ColourDescriptor
 from edgeseg.errors import EdgesegError, ModelContractError
 from edgeseg.formats.bundle import (
+    COLOUR_SECTION,
     EMBEDDER_SECTION,
     REPORT_SECTION,
     SEGMENTER_SECTION,
     Bundle,
     write_bundle,
 )
-from edgeseg.formats.manifest import Manifest, NetworkManifest
+from edgeseg.formats.manifest import ColourManifest, Manifest, NetworkManifest
 from edgeseg.preprocessing import Preprocessing
 
 
@@ -33,6 +35,7 @@ class Converted:
         recipe: the name of the recipe that made it.
         dim: length of the embedding; None for a segmenter.
         classes: that a segmenter tells apart; none for one of garments.
+        colour: what describes colours beside an embedder's network.
     """
 
     model: bytes
@@ -42,6 +45,7 @@ class Converted:
     recipe: str
     dim: int | None = None
     classes: tuple[str, ...] = ()
+    colour: ColourDescriptor | None = None
 
 
 def manifest_of(segmenter: Converted, embedder: Converted | None) -> Manifest:
@@ -67,6 +71,9 @@ def manifest_of(segmenter: Converted, embedder: Converted | None) -> Manifest:
             model_version=embedder.model_version,
             dim=embedder.dim,
             outputs="embedding",
+            colour=None
+            if embedder.colour is None
+            else ColourManifest(COLOUR_SECTION, embedder.colour.dim, embedder.colour.share),
         ),
         created=_created(),
         notes="",
@@ -85,6 +92,8 @@ def write(path: Path, segmenter: Converted, embedder: Converted | None, report: 
     }
     if embedder is not None:
         sections[EMBEDDER_SECTION] = embedder.model
+        if embedder.colour is not None:
+            sections[COLOUR_SECTION] = embedder.colour.to_bytes()
     write_bundle(path, manifest_of(segmenter, embedder), sections)
 
 
@@ -108,6 +117,7 @@ def embedder_of(source: Path | None) -> Converted | None:
         manifest.model_version,
         manifest.recipe,
         manifest.dim,
+        colour=bundle.colour,
     )
 
 

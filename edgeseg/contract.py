@@ -27,9 +27,10 @@ def open_network(model: bytes, promised: NetworkManifest, threads: int) -> Inter
             f"(1, {side}, {side}, 3)"
         )
     if promised.outputs == "embedding":
-        if found != (1, promised.dim):
+        if found != (1, promised.network_dim):
             raise ModelContractError(
-                f"the bundle's embedder gives {found}, its manifest says (1, {promised.dim})"
+                f"the bundle's embedder gives {found}, its manifest says (1, "
+                f"{promised.network_dim})"
             )
         return interpreter
     channels = len(promised.classes) or 1

@@ -6,14 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg import imaging
+from edgeseg.colour_descriptor import normalized
 from edgeseg.contract import open_network
 from edgeseg.errors import ModelContractError
 from edgeseg.imaging import Box, Photo
 from edgeseg.postprocess import CROP_MARGIN
 from edgeseg.presets import BundleSource, open_bundle
 
-# JPEG leaves white at 245..255; the palest garments still shade below it along their folds.
-_WHITE_FROM = 245
 # The share of the frame's pixels that must be white for a picture to count as on white: a garment
 # cut by the frame covers up to two of the four sides.
 _MIN_WHITE_FRAME_RATIO = 0.5
@@ -27,6 +26,7 @@ class Embedder:
     """Describes a garment on white as a vector, with a bundle's embedding network. Thread-safe.
 
     Attributes:
+        colour: What describes its colours beside the network; None in a bundle without.
         dim: Length of the vectors.
         digest: Identifies network and preprocessing; a catalogue made with another cannot be used.
     """
@@ -54,7 +54,8 @@ class Embedder:
             )
         self.preprocessing = network.preprocessing
         self.interpreter = open_network(model, network, threads)
-        self.dim: int = self.interpreter.output_shape[1]
+        self.colour = opened.colour
+        self.dim: int = network.dim or 0
         self.digest: str = digest
 
     def embed(self, picture: Photo) -> NDArray[np.float32]:
@@ -70,14 +71,16 @@ class Embedder:
         Raises:
             ModelContractError: If the network gives no usable vector (zero or not finite).
         """
-        batch = self.preprocessing.normalized(self.preprocessing.resized(picture))[None]
-        vector = self.interpreter.run(batch)[0]
+        resized = self.preprocessing.resized(picture)
+        vector = self.interpreter.run(self.preprocessing.normalized(resized)[None])[0]
         # int8 outputs are a step off unit length; distances assume it exactly.
         norm = float(np.linalg.norm(vector))
         if not np.isfinite(norm) or norm < 1e-6:
             raise ModelContractError("the embedder gives no usable vector for this picture")
         unit: NDArray[np.float32] = vector / np.float32(norm)
-        return unit
+        if self.colour is None:
+            return unit
+        return normalized(self.colour.join(unit, self.colour.describe(resized)))
 
 
 def studio_crop(picture: Photo, margin: float = CROP_MARGIN) -> Photo:
@@ -96,7 +99,7 @@ def studio_crop(picture: Photo, margin: float = CROP_MARGIN) -> Photo:
     factor = min(1.0, _SCAN_PX / max(height, width))
     scan_width, scan_height = max(1, round(width * factor)), max(1, round(height * factor))
     small = imaging.resize(picture, scan_width, scan_height)
-    coloured = (small.min(axis=2) < _WHITE_FROM).astype(np.uint8)
+    coloured = imaging.not_white(small)
     frame = np.concatenate([coloured[0], coloured[-1], coloured[:, 0], coloured[:, -1]])
     if 1.0 - float(frame.mean()) < _MIN_WHITE_FRAME_RATIO:
         return picture

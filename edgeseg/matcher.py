@@ -52,16 +52,24 @@ class MatchResult:
         query: `(h, w, 3)` uint8 RGB: the crop that was given to the embedder.
         timings_ms: Milliseconds for each of `STAGES`; `decode` is 0 for an array, `segment` is 0
             for a photo matched whole.
+        probability: That the first match is right, see `Acceptance`; None where the bundle can't
+            tell. Below `Matcher.acceptance.threshold` the garment counts as not in the catalogue.
     """
 
     matches: list[Match]
     segmentation: Segmentation | None
     query: Photo
     timings_ms: dict[str, float] = field(default_factory=dict)
+    probability: float | None = None
 
 
 class Matcher:
-    """Finds a photo's garment in a catalogue."""
+    """Finds a photo's garment in a catalogue.
+
+    Attributes:
+        acceptance: From which distances on a match is believed; None in a bundle that wasn't told
+            by `edgeseg calibrate`.
+    """
 
     def __init__(
         self,
@@ -100,6 +108,8 @@ class Matcher:
                 "bundle it was built with"
             )
         self.segmenter = Segmenter(opened, threads, options)
+        network = opened.manifest.embedder
+        self.acceptance = None if network is None else network.acceptance
 
     def match(
         self,
@@ -129,7 +139,19 @@ class Matcher:
         timings = dict.fromkeys(STAGES, 0.0) | query.timings_ms
         with _timed(timings, "search"):
             matches = self.catalogue.search(query.embedding, k, where=where, group_by=group_by)
-        return MatchResult(matches, query.segmentation, query.picture, timings)
+            probability = self._probability(query, matches, where, grouped=group_by is not None)
+        return MatchResult(matches, query.segmentation, query.picture, timings, probability)
+
+    def _probability(
+        self, query: Query, matches: Sequence[Match], where: Where | None, grouped: bool
+    ) -> float | None:
+        """That the first match is right; it takes the two nearest items, of whatever group."""
+        if self.acceptance is None:
+            return None
+        nearest = matches
+        if grouped or len(matches) < 2:
+            nearest = self.catalogue.search(query.embedding, 2, where=where)
+        return self.acceptance.probability([match.distance for match in nearest[:2]])
 
     def match_same_item(
         self,

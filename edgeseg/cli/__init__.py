@@ -11,11 +11,22 @@ from typing import Annotated
 
 import typer
 
-from edgeseg.cli import bench, console, convert, doctor, index, match, search, segment, train
+from edgeseg.cli import (
+    bench,
+    calibrate,
+    console,
+    convert,
+    doctor,
+    index,
+    match,
+    search,
+    segment,
+    train,
+)
 from edgeseg.cli import eval as evaluate
 
 # In the order in which `edgeseg --help` lists them, groups after commands.
-_MODULES = (segment, match, index, evaluate, train, search, convert, bench, doctor)
+_MODULES = (segment, match, index, evaluate, train, search, convert, calibrate, bench, doctor)
 
 
 def _print_version(wanted: bool) -> None:

@@ -35,6 +35,10 @@ shows of the items that share an attribute's value, such as a style, only the ne
 colours of one shirt do not fill the list. --same-item takes all photos as views of one garment and
 gives one answer.
 
+A bundle that `edgeseg calibrate` has told so also says how probable it is that the first match is
+right, and when the garment is probably not in the catalogue at all. The probability holds for one
+photo, not for --same-item.
+
 Examples:
 
 \b
@@ -168,13 +172,19 @@ def _match_each(matcher: Matcher, asked: _Asked, told: _Told) -> dict[str, Any]:
             told.failures.append(str(error))
             told.entries.append({"photo": str(photo), "matches": [], "error": str(error)})
             continue
+        verdict = _verdict(matcher, result)
         matches = {"matches": _matches(result.matches)}
-        told.entries.append({"photo": str(photo), **matches, **_timings(result)})
+        told.entries.append({"photo": str(photo), **verdict, **matches, **_timings(result)})
         # Pictures are large: no more than are drawn.
         if len(told.results) < _MAX_MONTAGE_PHOTOS:
             told.results.append((photo, result))
         if not asked.quiet:
             _print(str(photo) if len(asked.photos) > 1 else "", result.matches)
+            if not verdict["in_catalogue"] and verdict["probability"] is not None:
+                console.print_line(
+                    "probably not in the catalogue: the first match is right with a probability "
+                    f"of {verdict['probability']:.2f}"
+                )
     return {"photos": told.entries}
 
 
@@ -204,6 +214,16 @@ def _match_together(matcher: Matcher, asked: _Asked, told: _Told) -> dict[str, A
         if not asked.quiet:
             _print(f"{len(queries)} photos of one item" if len(queries) > 1 else "", matches)
     return {"photos": told.entries, "matches": _matches(matches)}
+
+
+def _verdict(matcher: Matcher, result: MatchResult) -> dict[str, Any]:
+    """Whether the garment is in the catalogue; None where the bundle cannot tell."""
+    if matcher.acceptance is None or result.probability is None:
+        return {"probability": None, "in_catalogue": None}
+    return {
+        "probability": round(result.probability, 4),
+        "in_catalogue": result.probability >= matcher.acceptance.threshold,
+    }
 
 
 def _attributes(texts: list[str]) -> dict[str, list[str]]:

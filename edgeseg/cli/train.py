@@ -162,6 +162,12 @@ def embedder(
     teacher: Annotated[
         Path | None, typer.Option(metavar="TFLITE", help="A larger embedder to learn from.")
     ] = None,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="CHECKPOINT", help="Start from the weights of layers like these."
+        ),
+    ] = None,
     recipe: RecipeOption = "default",
     epochs: EpochsOption = None,
     seed: SeedOption = 0,
@@ -173,7 +179,7 @@ def embedder(
     quiet_tensorflow()
     with console.needs_extra("train"):
         from edgeseg.training import embedder as training
-        from edgeseg.training import instances, report
+        from edgeseg.training import instances, report, start
         from edgeseg.training.backgrounds import read_pictures
         from edgeseg.training.recipe import EmbedderRecipe, load_recipe, with_epochs
     from edgeseg.files import read_bounded
@@ -192,6 +198,7 @@ def embedder(
         train=train,
         val=val,
         teacher=training.teach(model, train) if model is not None else None,
+        start=start.embedder_weights(chosen, checkpoint) if checkpoint is not None else None,
         seed=seed,
         precision=precision.value,
     )

@@ -11,15 +11,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgeseg import limits
+from edgeseg.colour_descriptor import ColourDescriptor
 from edgeseg.errors import FormatError
 from edgeseg.files import PathLike, sha256_hex, write_atomic
 from edgeseg.formats import container
 from edgeseg.formats.document import canonical_json, parse_object
-from edgeseg.formats.manifest import Manifest, NetworkManifest
+from edgeseg.formats.manifest import ColourManifest, Manifest, NetworkManifest
 
 SUFFIX = ".bundle"
 SEGMENTER_SECTION = "segmenter.tflite"
 EMBEDDER_SECTION = "embedder.tflite"
+COLOUR_SECTION = "colour.f16"
 MANIFEST_SECTION = "manifest.json"
 REPORT_SECTION = "report.json"
 
@@ -27,7 +29,7 @@ KIND = container.Kind(
     name="bundle",
     magic=b"\x89ESB\r\n\x1a\n",
     format_version=1,
-    later_versions=(2,),
+    later_versions=(2, 3),
     max_bytes=limits.MAX_BUNDLE_BYTES,
     remake="make it again with `edgeseg convert`, or copy it again",
 )
@@ -44,6 +46,7 @@ class Bundle:
         manifest: its table of contents.
         segmenter_model: TFLite bytes.
         embedder_model: TFLite bytes, when the bundle has an embedder.
+        colour: what describes colours beside the embedder's network, where the bundle has it.
         report: what the conversion measured.
         embedder_digest: SHA-256 that names the embedder *with* its preprocessing, for a catalogue
             made with another of either cannot be searched; ``None`` without an embedder.
@@ -53,6 +56,7 @@ class Bundle:
     manifest: Manifest
     segmenter_model: bytes
     embedder_model: bytes | None
+    colour: ColourDescriptor | None
     report: dict[str, Any]
     embedder_digest: str | None
     digest: str
@@ -81,6 +85,19 @@ class Bundle:
         """
         return cls._from_container(container.decode(KIND, data))
 
+    def sections(self) -> dict[str, bytes]:
+        """What :func:`write_bundle` takes to write it again, beside a manifest."""
+        sections = {
+            self.manifest.segmenter.section: self.segmenter_model,
+            REPORT_SECTION: canonical_json(self.report),
+        }
+        embedder = self.manifest.embedder
+        if embedder is not None and self.embedder_model is not None:
+            sections[embedder.section] = self.embedder_model
+            if embedder.colour is not None and self.colour is not None:
+                sections[embedder.colour.section] = self.colour.to_bytes()
+        return sections
+
     @classmethod
     def _from_container(cls, opened: container.Container) -> Bundle:
         sections = dict(opened.sections)
@@ -96,25 +113,39 @@ class Bundle:
         segmenter_model = _model(sections, manifest.segmenter)
         embedder_model: bytes | None = None
         embedder_digest: str | None = None
+        colour: ColourDescriptor | None = None
         if manifest.embedder is not None:
             embedder_model = _model(sections, manifest.embedder)
-            embedder_digest = digest_of_embedder(embedder_model, manifest.embedder)
+            colour = _colour(sections, manifest.embedder.colour)
+            embedder_digest = digest_of_embedder(embedder_model, manifest.embedder, colour)
         if sections:
             raise FormatError(f"it has a section that its manifest does not name: {min(sections)}")
         return cls(
-            manifest, segmenter_model, embedder_model, report, embedder_digest, opened.digest
+            manifest,
+            segmenter_model,
+            embedder_model,
+            colour,
+            report,
+            embedder_digest,
+            opened.digest,
         )
 
 
-def digest_of_embedder(model: bytes, network: NetworkManifest) -> str:
-    """The name of an embedding space: SHA-256 over the model's digest and its preprocessing.
+def digest_of_embedder(
+    model: bytes, network: NetworkManifest, colour: ColourDescriptor | None
+) -> str:
+    """The name of an embedding space: SHA-256 over all that its vectors depend on.
 
     Args:
         model: the embedder's TFLite bytes.
         network: its entry in the manifest.
+        colour: what describes colours beside it.
     """
-    preprocessing = canonical_json(network.preprocessing.to_dict())
-    return sha256_hex(sha256_hex(model).encode("ascii") + b"\n" + preprocessing)
+    parts = [sha256_hex(model).encode("ascii"), canonical_json(network.preprocessing.to_dict())]
+    if colour is not None:
+        share = canonical_json({"share": colour.share})
+        parts += [sha256_hex(colour.to_bytes()).encode("ascii"), share]
+    return sha256_hex(b"\n".join(parts))
 
 
 def write_bundle(path: PathLike, manifest: Manifest, sections: Mapping[str, bytes]) -> None:
@@ -123,8 +154,8 @@ def write_bundle(path: PathLike, manifest: Manifest, sections: Mapping[str, byte
     Args:
         path: the file to make or replace, by custom with the suffix ``.bundle``.
         manifest: its table of contents.
-        sections: the model bytes under the names that the manifest uses, and ``report.json``, which
-            may be left out for an empty report.
+        sections: the model and colour bytes under the names that the manifest uses, and
+            ``report.json``, which may be left out for an empty report.
 
     Raises:
         FormatError: a section is missing, is no TFLite model, is not named by the manifest, or is
@@ -149,3 +180,12 @@ def _model(sections: dict[str, memoryview], network: NetworkManifest) -> bytes:
     if model[4:8] != _TFLITE_IDENTIFIER:
         raise FormatError(f"section {network.section} is not a TFLite model")
     return model
+
+
+def _colour(
+    sections: dict[str, memoryview], promised: ColourManifest | None
+) -> ColourDescriptor | None:
+    if promised is None:
+        return None
+    data = _taken(sections, promised.section)
+    return ColourDescriptor.from_bytes(data, promised.dim, promised.share)

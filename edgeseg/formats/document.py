@@ -127,6 +127,10 @@ class Fields:
             raise ManifestError(f'{self._what} lacks "{name}"')
         return self._left.pop(name)
 
+    def has(self, name: str) -> bool:
+        """Whether there is such a field, not taken yet."""
+        return name in self._left
+
     def text(self, name: str, max_chars: int = limits.MAX_TEXT_CHARS) -> str:
         """One line of at most ``max_chars`` printable characters: a terminal will show it."""
         value = self.take(name)
@@ -146,6 +150,13 @@ class Fields:
         if not low <= value <= high:
             raise self._wrong(name, f"is not between {low} and {high}")
         return value
+
+    def number(self, name: str) -> float:
+        """A number; ``true`` is none."""
+        value = self.take(name)
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise self._wrong(name, "is not a number")
+        return float(value)
 
     def sha256(self, name: str) -> str:
         """A SHA-256 as 64 lower-case hexadecimal digits."""

@@ -2,17 +2,54 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from edgeseg import limits
+from edgeseg.acceptance import Acceptance
 from edgeseg.errors import ManifestError
 from edgeseg.formats.document import Fields, canonical_json, parse_object
 from edgeseg.preprocessing import Preprocessing
 
 Outputs = Literal["confidence_mask", "embedding", "category_scores"]
 _OUTPUTS: tuple[Outputs, ...] = get_args(Outputs)
+
+
+@dataclass(frozen=True)
+class ColourManifest:
+    """What describes colours beside an embedding network.
+
+    Attributes:
+        section: name of the section with the projection's numbers.
+        dim: how many numbers of the embedding are the colours', the last ones.
+        share: of the joint similarity, above 0 and below 1.
+    """
+
+    section: str
+    dim: int
+    share: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {"section": self.section, "dim": self.dim, "share": self.share}
+
+    @classmethod
+    def from_dict(cls, value: object, what: str) -> ColourManifest:
+        """Read the JSON form strictly.
+
+        Raises:
+            ManifestError: a field is missing, unknown or wrong.
+        """
+        fields = Fields(value, what)
+        section = fields.text("section", limits.MAX_SECTION_NAME_CHARS)
+        dim = fields.integer("dim", 1, limits.MAX_DIM)
+        share = fields.number("share")
+        fields.done()
+        if not 0.0 < share < 1.0:
+            raise ManifestError(f'"share" of {what} is not between 0 and 1')
+        return cls(section, dim, share)
 
 
 @dataclass(frozen=True)
@@ -29,6 +66,8 @@ class NetworkManifest:
         outputs: ``confidence_mask`` is ``(N, S, S, 1)`` in [0, 1]; ``embedding`` is ``(N, dim)``;
             ``category_scores`` is ``(N, S, S, C)``, the largest of a pixel telling its class.
         classes: names of the C classes, by id; empty for other outputs.
+        colour: what describes colours beside an embedder's network; ``None`` without.
+        acceptance: from which distances on a match is believed; ``None`` where that was not fitted.
     """
 
     section: str
@@ -39,6 +78,13 @@ class NetworkManifest:
     dim: int | None
     outputs: Outputs
     classes: tuple[str, ...] = ()
+    colour: ColourManifest | None = None
+    acceptance: Acceptance | None = None
+
+    @property
+    def network_dim(self) -> int | None:
+        """How many numbers of the embedding are the network's."""
+        return self.dim if self.dim is None or self.colour is None else self.dim - self.colour.dim
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form."""
@@ -53,6 +99,10 @@ class NetworkManifest:
         }
         if self.outputs == "category_scores":
             fields["classes"] = list(self.classes)
+        if self.colour is not None:
+            fields["colour"] = self.colour.to_dict()
+        if self.acceptance is not None:
+            fields["acceptance"] = self.acceptance.to_dict()
         return fields
 
     @classmethod
@@ -76,13 +126,32 @@ class NetworkManifest:
         if outputs not in _OUTPUTS:
             raise ManifestError(f'"outputs" of {what} is none of {", ".join(_OUTPUTS)}')
         dim: int | None = None
+        colour: ColourManifest | None = None
+        acceptance: Acceptance | None = None
         if outputs == "embedding":
             dim = fields.integer("dim", 1, limits.MAX_DIM)
+            if fields.has("colour"):
+                colour = ColourManifest.from_dict(fields.take("colour"), f"the colour of {what}")
+                if colour.dim >= dim:
+                    raise ManifestError(f"the colour of {what} leaves no room for its network")
+            if fields.has("acceptance"):
+                acceptance = _acceptance(fields.take("acceptance"), f"the acceptance of {what}")
         elif fields.take("dim") is not None:
             raise ManifestError(f'"dim" of {what} must be null: its output is no embedding')
         classes = _classes(fields, what) if outputs == "category_scores" else ()
         fields.done()
-        return cls(section, preprocessing, parameters, recipe, model_version, dim, outputs, classes)
+        return cls(
+            section,
+            preprocessing,
+            parameters,
+            recipe,
+            model_version,
+            dim,
+            outputs,
+            classes,
+            colour,
+            acceptance,
+        )
 
 
 @dataclass(frozen=True)
@@ -104,6 +173,9 @@ class Manifest:
     @property
     def format_version(self) -> int:
         """Of a bundle with this manifest: the lowest that can express it."""
+        embedder = self.embedder
+        if embedder is not None and (embedder.colour or embedder.acceptance) is not None:
+            return 3
         return 1 if self.segmenter.outputs == "confidence_mask" else 2
 
     def to_dict(self) -> dict[str, Any]:
@@ -139,8 +211,13 @@ class Manifest:
             raise ManifestError("the manifest has an embedder, and its segmenter finds no garment")
         if embedder is not None and embedder.outputs != "embedding":
             raise ManifestError("the manifest's embedder does not output an embedding")
-        if embedder is not None and embedder.section == segmenter.section:
-            raise ManifestError("the manifest's two networks name the same section")
+        sections = [segmenter.section]
+        if embedder is not None:
+            sections.append(embedder.section)
+            if embedder.colour is not None:
+                sections.append(embedder.colour.section)
+        if len(set(sections)) != len(sections):
+            raise ManifestError("the manifest's networks name the same section twice")
         return cls(segmenter, embedder, created, notes)
 
     def to_bytes(self) -> bytes:
@@ -156,6 +233,16 @@ class Manifest:
             ManifestError: it is not a manifest.
         """
         return cls.from_dict(parse_object(data, limits.MAX_MANIFEST_BYTES, "the manifest"))
+
+
+def _acceptance(value: object, what: str) -> Acceptance:
+    fields = Fields(value, what)
+    names = [field.name for field in dataclasses.fields(Acceptance)]
+    acceptance = Acceptance(**{name: fields.number(name) for name in names})
+    fields.done()
+    if not (0.0 <= acceptance.threshold <= 1.0 and 0.0 <= acceptance.false_accepts <= 1.0):
+        raise ManifestError(f"{what} has a threshold or a rate that is not between 0 and 1")
+    return acceptance
 
 
 def _classes(fields: Fields, what: str) -> tuple[str, ...]:

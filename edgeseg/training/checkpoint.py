@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
+from edgeseg.colour_descriptor import ColourDescriptor
 from edgeseg.errors import FormatError, ManifestError, ModelContractError
 from edgeseg.files import read_bounded, write_atomic
 from edgeseg.limits import MAX_CHECKPOINT_BYTES
@@ -29,6 +30,8 @@ from edgeseg.training.networks.tiramisu import Tiramisu
 
 Weights = dict[str, NDArray[np.float32]]
 _METADATA_KEY = "edgeseg"
+# No layer is named so: it is not the network's.
+_COLOUR_KEY = "colour_descriptor/projection"
 Network = SegmenterNetwork | MobileEmbedder
 # The first of each is that of checkpoints which do not name their architecture.
 _ARCHITECTURES: dict[str, dict[str, type[Network]]] = {
@@ -51,6 +54,7 @@ class Checkpoint:
         model_version: a label for people.
         classes: names of the classes that a segmenter tells apart, by id; none for one of garments
             and for an embedder.
+        colour: what describes colours beside an embedder's network, if anything does.
     """
 
     kind: Literal["segmenter", "embedder"]
@@ -61,6 +65,7 @@ class Checkpoint:
     run: dict[str, Any] = field(default_factory=dict)
     model_version: str = ""
     classes: tuple[str, ...] = ()
+    colour: ColourDescriptor | None = None
 
     def build(self, framework: ModuleType, **options: Any) -> Any:
         """The network with these weights, from the layers of ``framework``.
@@ -75,7 +80,7 @@ class Checkpoint:
 
     def save(self, path: Path) -> None:
         """Writes the checkpoint; the path holds the old file or the new one at any time."""
-        metadata = {
+        metadata: dict[str, Any] = {
             "kind": self.kind,
             "architecture": type(self.network).__name__,
             "network": self.network.to_dict(),
@@ -85,8 +90,12 @@ class Checkpoint:
             "model_version": self.model_version,
             "classes": self.classes,
         }
+        tensors = dict(self.weights)
+        if self.colour is not None:
+            metadata["colour_share"] = self.colour.share
+            tensors[_COLOUR_KEY] = self.colour.projection
         text = json.dumps(metadata, sort_keys=True)
-        write_atomic(path, save(self.weights, metadata={_METADATA_KEY: text}))
+        write_atomic(path, save(tensors, metadata={_METADATA_KEY: text}))
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -104,6 +113,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         classes = _ARCHITECTURES[kind]
         if not isinstance(metadata["network"], dict):
             raise TypeError("network must be an object")
+        projection = weights.pop(_COLOUR_KEY, None)
         network_class = classes[metadata.get("architecture", next(iter(classes)))]
         return Checkpoint(
             kind=kind,
@@ -115,6 +125,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
             model_version=metadata["model_version"],
             # Checkpoints of before there were classes do not name any.
             classes=tuple(metadata.get("classes", ())),
+            colour=None
+            if projection is None
+            else ColourDescriptor(projection, metadata["colour_share"]),
         )
     except (SafetensorError, ManifestError, ValueError, KeyError, TypeError) as error:
         raise FormatError(f"{path}: not a checkpoint of edgeseg, or damaged ({error})") from error

@@ -21,8 +21,10 @@ from edgeseg.errors import DatasetError
 from edgeseg.interpreter import Interpreter
 from edgeseg.preprocessing import Preprocessing
 from edgeseg.training.augment import Augmentation, Image, augment, recolour
-from edgeseg.training.checkpoint import Checkpoint, get_weights
+from edgeseg.training.checkpoint import Checkpoint, Weights, get_weights, set_weights
+from edgeseg.training.colour import fit_colour
 from edgeseg.training.fit import Batch, History, compiled, fit
+from edgeseg.training.hard_negatives import deal, nearest_items
 from edgeseg.training.instances import TEACHER_PX, Instance
 from edgeseg.training.networks.embedder import EMBEDDERS
 from edgeseg.training.recipe import EmbedderRecipe
@@ -35,28 +37,38 @@ _TEACHER_SCALING = Preprocessing(TEACHER_PX, "pad_white", scale=1 / 128, offset=
 class SoftTargetContrastive(keras.losses.Loss):
     """Cross-entropy of query-to-catalogue similarities against given targets, both ways.
 
+    What the colours say of two pictures is added before the network is judged, so that it learns
+    what they leave open.
+
     Args:
-        temperature: divides the cosine similarities.
+        temperature: divides the joint similarities.
+        colour_share: of the colours in the joint similarity; the rest is the network's.
     """
 
-    def __init__(self, temperature: float, name: str = "soft_target_contrastive") -> None:
+    def __init__(
+        self, temperature: float, colour_share: float, name: str = "soft_target_contrastive"
+    ) -> None:
         super().__init__(name=name)
         self.temperature = temperature
+        self.colour_share = colour_share
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The loss per row.
 
         Args:
-            y_true: ``(2B, B)`` float32: the targets of queries, then of catalogue pictures.
+            y_true: ``(2B, 2B)`` float32: on the left the targets of queries, then of catalogue
+                pictures; on the right how alike the colours are, in the same order.
             y_pred: ``(2B, D)`` float32 unit vectors: B queries, then their catalogue pictures.
 
         Returns:
             ``(2B,)`` float32.
         """
         queries, pictures = ops.split(ops.cast(y_pred, "float32"), 2, axis=0)
-        logits = ops.matmul(queries, ops.transpose(pictures)) / self.temperature
-        both = ops.concatenate([logits, ops.transpose(logits)], axis=0)
-        return -ops.sum(ops.cast(y_true, "float32") * ops.log_softmax(both, axis=-1), axis=-1)
+        targets, colours = ops.split(ops.cast(y_true, "float32"), 2, axis=1)
+        seen = ops.matmul(queries, ops.transpose(pictures))
+        both = ops.concatenate([seen, ops.transpose(seen)], axis=0)
+        joint = (1.0 - self.colour_share) * both + self.colour_share * colours
+        return -ops.sum(targets * ops.log_softmax(joint / self.temperature, axis=-1), axis=-1)
 
 
 @dataclass(frozen=True)
@@ -68,6 +80,7 @@ class EmbedderRun:
         train, val: items; no item stands on both sides.
         teacher: the teacher's embeddings of each training item's first picture, ``(N, T)`` float32
             unit vectors, or None.
+        start: first weights, of those layers that are named; the others are drawn.
         seed: of the weights and of every random choice.
         precision: ``float32`` or ``bfloat16``, as in ``SegmenterRun``.
     """
@@ -76,6 +89,7 @@ class EmbedderRun:
     train: Sequence[Instance]
     val: Sequence[Instance]
     teacher: NDArray[np.float32] | None = None
+    start: Weights | None = None
     seed: int = 0
     precision: str = "float32"
 
@@ -86,6 +100,7 @@ class EmbedderRun:
             "train_items": len(self.train),
             "val_items": len(self.val),
             "teacher": self.teacher is not None,
+            "started": None if self.start is None else len(self.start),
             "seed": self.seed,
             "precision": self.precision,
         }
@@ -135,11 +150,13 @@ def train_embedder(
         )
     model = compiled(
         EMBEDDERS[recipe.network].build,
-        SoftTargetContrastive(recipe.temperature),
+        SoftTargetContrastive(recipe.temperature, recipe.colour_share),
         recipe,
         run.seed,
         run.precision,
     )
+    if run.start is not None:
+        set_weights(model, {**get_weights(model), **run.start})
     return fit(
         model,
         _EmbedderTask(run, model, run_folder / CHECKPOINT_FILE),
@@ -162,7 +179,11 @@ class _EmbedderTask:
         self.preprocessing = Preprocessing(
             recipe.input_px, "pad_white", scale=recipe.scale, offset=recipe.offset
         )
+        self.colour = fit_colour(
+            run.train, self.preprocessing, recipe.colour_dim, recipe.colour_share
+        )
         self.trainable = [i for i, instance in enumerate(run.train) if instance.scenes]
+        self.nearest = nearest_items(self._described(), recipe.hard_group)
         self.batch = min(recipe.batch, len(self.trainable))
         samples = recipe.epoch_samples or len(self.trainable)
         self.epoch_steps = max(1, samples // self.batch)
@@ -172,9 +193,9 @@ class _EmbedderTask:
         deck: list[int] = []
         shuffle = np.random.default_rng([self.run.seed, epoch])
         for step in range(self.epoch_steps):
-            # Whole batches are dealt from one shuffle: an item never meets itself as a negative.
+            # Whole batches are dealt from one deal: an item never meets itself as a negative.
             if len(deck) < self.batch:
-                deck = [self.trainable[i] for i in shuffle.permutation(len(self.trainable))]
+                deck = deal(self.trainable, self.nearest, self.run.recipe.hard_group, shuffle)
             chosen, deck = deck[: self.batch], deck[self.batch :]
             images = np.empty((2 * self.batch, size, size, 3), np.uint8)
             for slot, index in enumerate(chosen):
@@ -182,7 +203,21 @@ class _EmbedderTask:
                 query, picture = self._views(self.run.train[index], rng)
                 images[slot], images[self.batch + slot] = query, picture
             targets = self._targets(chosen)
-            yield self.preprocessing.normalized(images), np.concatenate([targets, targets.T])
+            colours = np.stack([self.colour.describe(image) for image in images])
+            alike = colours[: self.batch] @ colours[self.batch :].T
+            yield (
+                self.preprocessing.normalized(images),
+                np.block([[targets, alike], [targets.T, alike.T]]),
+            )
+
+    def _described(self) -> NDArray[np.float32]:
+        """What is known of each training item before any training: its colours, and the teacher."""
+        run = self.run
+        first = [self.preprocessing.resized(instance.clean[0]) for instance in run.train]
+        colours = np.stack([self.colour.describe(picture) for picture in first])
+        if run.teacher is None:
+            return colours
+        return self.colour.join(run.teacher, colours)
 
     def _views(self, instance: Instance, rng: np.random.Generator) -> tuple[Image, Image]:
         recipe = self.run.recipe
@@ -238,7 +273,9 @@ class _EmbedderTask:
         for start in range(0, len(squares), 64):
             resized = [self.preprocessing.resized(s) for s in squares[start : start + 64]]
             inputs = self.preprocessing.normalized(np.stack(resized))
-            rows.append(np.asarray(self.model.predict_on_batch(inputs), dtype=np.float32))
+            seen = np.asarray(self.model.predict_on_batch(inputs), dtype=np.float32)
+            colours = np.stack([self.colour.describe(each) for each in resized])
+            rows.append(self.colour.join(seen, colours))
         return np.concatenate(rows)
 
     def keep(self, figures: dict[str, float]) -> None:
@@ -251,6 +288,7 @@ class _EmbedderTask:
             evaluation=figures,
             run=self.run.describe(),
             model_version=f"{recipe.network}-{recipe.input_px}",
+            colour=self.colour,
         ).save(self.checkpoint)
 
 

@@ -10,6 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
 
+from edgeseg.colour_descriptor import HISTOGRAM_LENGTH
 from edgeseg.errors import DatasetError
 from edgeseg.files import read_bounded
 from edgeseg.limits import MAX_MANIFEST_BYTES
@@ -127,9 +128,12 @@ class EmbedderRecipe(TrainingRecipe):
     A sample is an item, seen twice in a step: as a query and as a catalogue picture.
 
     Attributes:
+        colour_dim: numbers of the embedding that describe colours, beside the network's.
+        colour_share: of the colours in the joint similarity of two pictures, in (0, 1).
         temperature: of the contrastive loss.
         teacher_share: weight of the teacher's similarities in the targets, given a teacher.
         teacher_temperature: sharpness of the teacher's similarities.
+        hard_group: how many items that look alike stand together in a batch; 1 draws all at random.
         scenes: snapshots composed of each picture.
         p_true_mask: probability that a scene is cut out by its true mask, not by the segmenter.
         p_recolour: probability that an instance is recoloured, which makes it another item.
@@ -138,9 +142,12 @@ class EmbedderRecipe(TrainingRecipe):
         query_view, studio_view: how each side is changed at each step.
     """
 
+    colour_dim: int
+    colour_share: float
     temperature: float
     teacher_share: float
     teacher_temperature: float
+    hard_group: int = 1
     scenes: int
     p_true_mask: float
     p_recolour: float
@@ -234,7 +241,11 @@ def _check(recipe: SegmenterRecipe | EmbedderRecipe) -> None:
         _one_of("network", recipe.network, EMBEDDERS)
         if not 0 < recipe.validation_share < 1:
             raise ValueError("validation_share must be between 0 and 1")
-        positive = (*_POSITIVE, "scenes", "temperature", "teacher_temperature")
+        if not 0 < recipe.colour_share < 1:
+            raise ValueError("colour_share must be between 0 and 1")
+        if not 0 < recipe.colour_dim <= HISTOGRAM_LENGTH:
+            raise ValueError(f"colour_dim must be between 1 and {HISTOGRAM_LENGTH}")
+        positive = (*_POSITIVE, "scenes", "hard_group", "temperature", "teacher_temperature")
     for name in positive:
         if not 0 < getattr(recipe, name) < math.inf:
             raise ValueError(f"{name} must be above 0")

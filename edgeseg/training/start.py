@@ -1,4 +1,4 @@
-"""Where a run of a segmenter starts: from nothing, a checkpoint, or a pretrained encoder."""
+"""Where a run starts: from nothing, a checkpoint, or a pretrained encoder."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pathlib import Path
 import keras
 
 from edgeseg.errors import DatasetError, ModelContractError
-from edgeseg.training.checkpoint import Weights, get_weights, load_checkpoint
+from edgeseg.training.checkpoint import Checkpoint, Weights, get_weights, load_checkpoint
 from edgeseg.training.networks import SEGMENTERS, SegmenterNetwork
-from edgeseg.training.networks.embedder import MobileEmbedder
+from edgeseg.training.networks.embedder import EMBEDDERS, MobileEmbedder
 from edgeseg.training.networks.mobilenet_unet import MobileNetUNet
 from edgeseg.training.pretrained import mobilenet_encoder
-from edgeseg.training.recipe import SegmenterRecipe
+from edgeseg.training.recipe import EmbedderRecipe, SegmenterRecipe, TrainingRecipe
 
 
 @dataclass(frozen=True)
@@ -53,17 +53,52 @@ def begin(
 
 def _continued(recipe: SegmenterRecipe, path: Path) -> Start:
     found = load_checkpoint(path)
-    network, own = found.network, found.preprocessing
+    network = found.network
     if isinstance(network, MobileEmbedder):
         raise ModelContractError(f"{path}: is an embedder's checkpoint, not a segmenter's")
-    if (own.scale, own.offset) != (recipe.scale, recipe.offset):
-        raise ModelContractError(
-            f"{path} takes pixels times {own.scale:g} plus {own.offset:g}, the recipe gives "
-            f"{recipe.scale:g} and {recipe.offset:g}"
-        )
+    _check_scaling(recipe, found, path)
     if recipe.input_px % network.total_stride:
         raise ModelContractError(
             f"{path} needs an input_px that is a multiple of {network.total_stride}, the recipe "
             f"gives {recipe.input_px}"
         )
     return Start(network, found.weights)
+
+
+def embedder_weights(recipe: EmbedderRecipe, path: Path) -> Weights:
+    """Of a trained embedder, the weights that the recipe's network can start from.
+
+    Args:
+        recipe: names the network.
+        path: the checkpoint of an embedder, of this network or of a like one.
+
+    Returns:
+        The weights whose names and shapes the network shares with it.
+
+    Raises:
+        ModelContractError: it is no embedder's checkpoint, scales pixels otherwise or shares
+            nothing with the network.
+        FormatError: it is damaged.
+    """
+    found = load_checkpoint(path)
+    if not isinstance(found.network, MobileEmbedder):
+        raise ModelContractError(f"{path}: is a segmenter's checkpoint, not an embedder's")
+    _check_scaling(recipe, found, path)
+    own = get_weights(EMBEDDERS[recipe.network].build(keras, recipe.input_px))
+    shared = {
+        name: weights
+        for name, weights in found.weights.items()
+        if name in own and own[name].shape == weights.shape
+    }
+    if not shared:
+        raise ModelContractError(f"{path} shares no layer with the network {recipe.network}")
+    return shared
+
+
+def _check_scaling(recipe: TrainingRecipe, found: Checkpoint, path: Path) -> None:
+    own = found.preprocessing
+    if (own.scale, own.offset) != (recipe.scale, recipe.offset):
+        raise ModelContractError(
+            f"{path} takes pixels times {own.scale:g} plus {own.offset:g}, the recipe gives "
+            f"{recipe.scale:g} and {recipe.offset:g}"
+        )

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from edgeseg.colour_descriptor import ColourDescriptor
 from edgeseg.formats.bundle import Bundle, write_bundle
-from edgeseg.formats.manifest import Manifest
+from edgeseg.formats.manifest import ColourManifest, Manifest
 from tests.edgeseg.handmade import MakeBundle, colour_embedder, network, red_segmenter
 
 
@@ -22,14 +23,20 @@ def make_bundle(tmp_path_factory: pytest.TempPathFactory) -> MakeBundle:
         with_embedder: bool = True,
         segmenter_changes: dict[str, Any] | None = None,
         embedder_changes: dict[str, Any] | None = None,
+        colour: ColourDescriptor | None = None,
     ) -> Bundle:
         path: Path = tmp_path_factory.mktemp("bundle") / "tiny.bundle"
         sections = {"segmenter.tflite": segmenter or red_segmenter()}
         if with_embedder:
             sections["embedder.tflite"] = embedder or colour_embedder()
+        changes = dict(embedder_changes or {})
+        if colour is not None:
+            sections["colour.f16"] = colour.to_bytes()
+            changes["colour"] = ColourManifest("colour.f16", colour.dim, colour.share)
+            changes["dim"] = 4 + colour.dim
         manifest = Manifest(
             segmenter=network("segmenter", **(segmenter_changes or {})),
-            embedder=network("embedder", **(embedder_changes or {})) if with_embedder else None,
+            embedder=network("embedder", **changes) if with_embedder else None,
             created="2020-01-01T00:00:00Z",
             notes="",
         )

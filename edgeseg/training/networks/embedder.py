@@ -98,11 +98,11 @@ def _convolution(
 
 
 EMBEDDERS: dict[str, MobileEmbedder] = {
-    "residual128": MobileEmbedder(
+    "residual96": MobileEmbedder(
         stem_filters=32,
-        stages=((48, 1), (96, 1), (160, 2), (256, 2)),
+        stages=((48, 1), (96, 1), (160, 2), (256, 1)),
         pooled_stages=3,
-        dim=128,
+        dim=96,
     ),
     # Small enough for a test to train in seconds.
     "test_tiny": MobileEmbedder(stem_filters=8, stages=((16, 1), (16, 0)), pooled_stages=2, dim=16),

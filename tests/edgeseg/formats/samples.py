@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from edgeseg import hnsw
+from edgeseg.colour_descriptor import HISTOGRAM_LENGTH
 from edgeseg.formats.catalogue_file import CatalogueData, TextTable
 from edgeseg.formats.container import Kind
-from edgeseg.formats.manifest import Manifest, NetworkManifest
+from edgeseg.formats.manifest import ColourManifest, Manifest, NetworkManifest
 from edgeseg.preprocessing import Preprocessing
 
 TINY = Kind(
@@ -42,6 +45,14 @@ def manifest(with_embedder: bool = True) -> Manifest:
     return Manifest(segmenter, embedder if with_embedder else None, "then", "é")
 
 
+def colour_manifest() -> Manifest:
+    """The manifest of `manifest`, with colours in two of the embedding's four numbers."""
+    plain = manifest()
+    assert plain.embedder is not None
+    colour = ColourManifest("colour.f16", 2, 0.5)
+    return replace(plain, embedder=replace(plain.embedder, colour=colour))
+
+
 def classes_manifest() -> Manifest:
     """A manifest of a segmenter that tells two classes apart."""
     segmenter = NetworkManifest(
@@ -64,6 +75,13 @@ def bundle_sections() -> dict[str, bytes]:
         "embedder.tflite": EMBEDDER_MODEL,
         "report.json": b'{"iou": 0.9}',
     }
+
+
+def colour_section() -> bytes:
+    """A projection on two directions: hue's first bin, and all the others."""
+    projection = np.zeros((HISTOGRAM_LENGTH, 2), "<f2")
+    projection[:36, 0], projection[36:, 1] = 1.0, 0.5
+    return projection.tobytes()
 
 
 def unit_vectors(items: int, dim: int, seed: int = 0) -> np.ndarray:

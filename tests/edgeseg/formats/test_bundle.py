@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from edgeseg.acceptance import Acceptance
 from edgeseg.errors import EdgesegError, FormatError, LimitExceededError, ManifestError
 from edgeseg.files import sha256_hex
 from edgeseg.formats import container
 from edgeseg.formats.bundle import KIND, Bundle, write_bundle
+from edgeseg.formats.document import canonical_json
 from edgeseg.formats.manifest import Manifest
 from tests.edgeseg.formats.samples import (
     EMBEDDER_MODEL,
     SEGMENTER_MODEL,
     bundle_sections,
     classes_manifest,
+    colour_manifest,
+    colour_section,
     manifest,
 )
 
@@ -72,6 +77,54 @@ def test_a_bundle_of_classes_has_format_version_2(tmp_path: Path) -> None:
     assert classes_manifest().to_bytes() == GOLDEN_CLASSES_MANIFEST
     # Golden: a change of this is a change of the format, and needs a new format_version.
     assert sha256_hex(data) == "b7ca1d2b106fba00cdbe21236419dddd4ef2af9e85333d1aa8aeef5b9162c01b"
+
+
+GOLDEN_COLOUR = b'"colour":{"dim":2,"section":"colour.f16","share":0.5},"dim":4,'
+
+
+def test_a_bundle_that_describes_colours_has_format_version_3(tmp_path: Path) -> None:
+    path = tmp_path / "x.bundle"
+    write_bundle(path, colour_manifest(), {**bundle_sections(), "colour.f16": colour_section()})
+    data, bundle = path.read_bytes(), Bundle.open(path)
+    assert data[8:12] == b"\3\0\0\0"
+    assert bundle.manifest == colour_manifest()
+    assert colour_manifest().to_bytes() == GOLDEN_MANIFEST.replace(b'"dim":4,', GOLDEN_COLOUR)
+    assert bundle.colour is not None
+    assert bundle.colour.share == 0.5
+    assert bundle.colour.to_bytes() == colour_section()
+    # Golden: a change of these is a change of the format, and needs a new format_version.
+    assert sha256_hex(data) == ("82ec7af23de614bba20ae6a64467bb9af1f7541ab2fdea451d52b787397e2b91")
+    assert bundle.embedder_digest == (
+        "b170ad21fc15518ad9816f0d4d1775442d8d437d13a94c30e2ad240020b294c8"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"dim": 4}, "leaves no room for its network"),
+        ({"dim": 0}, "not between 1 and"),
+        ({"share": 1.0}, "not between 0 and 1"),
+        ({"share": "half"}, "not a number"),
+        ({"share": True}, "not a number"),
+        ({"section": "embedder.tflite"}, "the same section twice"),
+        ({"section": "elsewhere"}, "elsewhere is missing"),
+        ({"dim": 3}, "1728 bytes, not 2592"),
+        ({"more": 1}, "unknown field"),
+    ],
+)
+def test_colours_that_are_not_as_the_format_says_are_refused(
+    changes: dict[str, Any], words: str
+) -> None:
+    described = colour_manifest().to_dict()
+    described["embedder"]["colour"].update(changes)
+    sections = {
+        "manifest.json": canonical_json(described),
+        "colour.f16": colour_section(),
+        **bundle_sections(),
+    }
+    with pytest.raises(FormatError, match=words):
+        Bundle.from_bytes(b"".join(container.encode(KIND, sections, 3)))
 
 
 def test_a_bundle_of_garments_keeps_format_version_1(tmp_path: Path) -> None:
@@ -241,3 +294,50 @@ def test_long_documents_are_refused_before_they_are_parsed() -> None:
 def test_a_missing_bundle_is_named(tmp_path: Path) -> None:
     with pytest.raises(EdgesegError, match=r"cannot read bundle .*none\.bundle: there is no such"):
         Bundle.open(tmp_path / "none.bundle")
+
+
+ACCEPTANCE = Acceptance(1.5, -2.0, 8.0, 0.75, 0.05)
+
+
+def test_an_acceptance_is_kept_and_changes_no_embedding(tmp_path: Path) -> None:
+    plain = manifest()
+    assert plain.embedder is not None
+    told = replace(plain, embedder=replace(plain.embedder, acceptance=ACCEPTANCE))
+    write_bundle(tmp_path / "plain", plain, bundle_sections())
+    write_bundle(tmp_path / "told", told, Bundle.open(tmp_path / "plain").sections())
+    bundle = Bundle.open(tmp_path / "told")
+    assert bundle.manifest == told
+    assert (tmp_path / "told").read_bytes()[8:12] == b"\3\0\0\0"
+    assert bundle.embedder_digest == Bundle.open(tmp_path / "plain").embedder_digest
+    assert told.to_bytes() == GOLDEN_MANIFEST.replace(
+        b'"embedder":{',
+        b'"embedder":{"acceptance":{"distance":-2.0,"false_accepts":0.05,"intercept":1.5,'
+        b'"lead":8.0,"threshold":0.75},',
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"threshold": 1.5}, "not between 0 and 1"),
+        ({"false_accepts": -0.1}, "not between 0 and 1"),
+        ({"lead": "8"}, "not a number"),
+        ({"lead": None}, "not a number"),
+        ({"more": 1.0}, "unknown field"),
+    ],
+)
+def test_an_acceptance_that_is_not_as_the_format_says_is_refused(
+    changes: dict[str, Any], words: str
+) -> None:
+    described = manifest().to_dict()
+    described["embedder"]["acceptance"] = {**ACCEPTANCE.to_dict(), **changes}
+    with pytest.raises(ManifestError, match=words):
+        Manifest.from_dict(described)
+
+
+def test_sections_write_the_same_bundle_again(tmp_path: Path) -> None:
+    sections = {**bundle_sections(), "colour.f16": colour_section(), "report.json": b'{"iou":0.9}'}
+    write_bundle(tmp_path / "one", colour_manifest(), sections)
+    opened = Bundle.open(tmp_path / "one")
+    write_bundle(tmp_path / "two", opened.manifest, opened.sections())
+    assert (tmp_path / "two").read_bytes() == (tmp_path / "one").read_bytes()

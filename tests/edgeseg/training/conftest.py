@@ -47,6 +47,8 @@ EMBEDDER_RECIPE: Recipe = {
     "optimizer": {"name": "adamw", "learning_rate": 0.002, "weight_decay": 0.01},
     "schedule": {"name": "cosine", "warmup_epochs": 1.0},
     "early_stopping_patience": 1000,
+    "colour_dim": 8,
+    "colour_share": 0.5,
     "temperature": 0.1,
     "teacher_share": 0.3,
     "teacher_temperature": 0.05,

@@ -100,27 +100,31 @@ def unit_rows(count: int, dim: int, seed: int) -> Any:
 
 
 def test_soft_target_contrastive() -> None:
-    batch, temperature = 5, 0.2
+    batch, temperature, share = 5, 0.2, 0.4
     embeddings = unit_rows(2 * batch, 8, 0)
     targets = np.random.default_rng(1).random((batch, batch))
     targets = (targets / targets.sum(axis=1, keepdims=True)).astype(np.float32)
-    both = np.concatenate([targets, targets.T])
+    alike = np.random.default_rng(2).uniform(-1, 1, (batch, batch)).astype(np.float32)
+    given = np.block([[targets, alike], [targets.T, alike.T]])
     queries, pictures = embeddings[:batch].astype(float), embeddings[batch:].astype(float)
     expected = []
-    for rows, columns, aims in ((queries, pictures, targets), (pictures, queries, targets.T)):
-        for row, aim in zip(rows, aims, strict=True):
-            logits = np.array([row @ column for column in columns]) / temperature
+    sides = ((queries, pictures, targets, alike), (pictures, queries, targets.T, alike.T))
+    for rows, columns, aims, colours in sides:
+        for row, aim, colour in zip(rows, aims, colours, strict=True):
+            seen = np.array([row @ column for column in columns])
+            logits = ((1 - share) * seen + share * colour) / temperature
             shares = np.exp(logits) / np.exp(logits).sum()
             expected.append(-(aim * np.log(shares)).sum())
-    each = np.asarray(SoftTargetContrastive(temperature).call(both, embeddings))
+    each = np.asarray(SoftTargetContrastive(temperature, share).call(given, embeddings))
     assert each.shape == (2 * batch,)
     np.testing.assert_allclose(each, expected, **FLOAT32)
 
 
 def test_contrastive_is_near_0_when_every_query_meets_its_own_picture() -> None:
     eye = np.eye(6, dtype=np.float32)
-    targets = np.concatenate([eye, eye])
-    loss = SoftTargetContrastive(0.05)
-    # Orthogonal others stand 1 / 0.05 = 20 logits lower: 5 exp(-20) remains.
+    # Colours that are all the same say nothing.
+    targets = np.block([[eye, np.ones_like(eye)], [eye, np.ones_like(eye)]])
+    loss = SoftTargetContrastive(0.025, 0.5)
+    # Orthogonal others stand 0.5 / 0.025 = 20 logits lower: 5 exp(-20) remains.
     assert float(loss(targets, np.concatenate([eye, eye]))) < 1e-6
     assert float(loss(targets, np.concatenate([eye, np.roll(eye, 1, axis=0)]))) > 19
