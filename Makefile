@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PIP_INSTALL = -m pip install --quiet --constraint constraints.txt
 PACKAGE_FILES = $(shell find edgeseg converters device_bench -type f -not -name '*.pyc')
 
-.PHONY: help demo test lint verify verify-compression camvid smoke docs test-pythons clean
+.PHONY: help demo test lint verify verify-compression verify-match camvid smoke docs test-pythons clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -42,6 +42,10 @@ verify: $(VENV)/.dev-installed
 # What the presets' compression promises.
 verify-compression: $(VENV)/.dev-installed
 	$(BIN)/python -m tests.verify compression
+
+# What the match promises, against what a retailer has today.
+verify-match: $(VENV)/.dev-installed
+	$(BIN)/python -m tests.verify match
 
 # The Tiramisu paper's table, trained and measured: for a machine with a GPU. Where that has JAX or
 # PyTorch and no TensorFlow: KERAS_BACKEND=jax python -m tests.verify.camvid

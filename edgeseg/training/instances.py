@@ -160,7 +160,7 @@ def _scenes(
     rng: np.random.Generator,
 ) -> Iterator[Image]:
     """Cutouts of snapshots composed from a picture; the true mask stands in where none is found."""
-    image, mask = _framed(photo, segmentation.category_mask)
+    image, mask = framed(photo, segmentation.category_mask)
     for _ in range(recipe.scenes):
         scene, soft = augment(image, mask, SCENE_PX, recipe.scene, backgrounds, rng)
         true = _exact(soft >= 128, segmenter)
@@ -171,7 +171,7 @@ def _scenes(
             yield cutout_on_white(scene, seen)
 
 
-def _framed(photo: Image, mask: NDArray[np.uint8]) -> tuple[Image, Image]:
+def framed(photo: Image, mask: NDArray[np.uint8]) -> tuple[Image, Image]:
     """The picture and its mask in the middle of a square, with room around."""
     height, width = mask.shape
     side = round(max(height, width) * (1 + 2 * _FRAME_RATIO))

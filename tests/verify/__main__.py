@@ -10,13 +10,14 @@ from pathlib import Path
 
 from edgeseg.cli.console import print_json, print_table
 from edgeseg.presets import checkpoint_path
-from tests.verify import compression, device, quality
+from tests.verify import compression, device, match, quality
 from tests.verify.figure import Check, Row
 from tests.verify.workbench import REPOSITORY, Workbench
 
 SUITES = {
     "main": ("segmentation", "parity", "retrieval", "latency", "handheld"),
     "compression": compression.NAMES,
+    "match": match.NAMES,
 }
 
 
@@ -42,6 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
 def _checks(options: argparse.Namespace, bench: Workbench) -> list[Check]:
     if options.suite == "compression":
         return compression.checks(bench, options.teacher and options.teacher.absolute())
+    if options.suite == "match":
+        return match.checks(bench)
     return [*quality.checks(bench), *device.checks(bench)]
 
 
@@ -73,7 +76,8 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         choices=list(SUITES),
         default="main",
-        help="which promises: of the whole, or of the presets' compression (default: main)",
+        help="which promises: of the whole, of the presets' compression, or of the match "
+        "(default: main)",
     )
     parser.add_argument(
         "--data",
