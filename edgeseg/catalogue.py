@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -241,6 +241,18 @@ class Catalogue:
             self._match(int(row), float(distance), rank)
             for rank, (row, distance) in enumerate(zip(rows, distances, strict=True), start=1)
         ]
+
+    def neighbours(self, k: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """The ``k`` nearest other items of each item, in the items' order.
+
+        Yields:
+            Their places in ``items``, nearest first, and their distances; fewer than ``k`` only
+            where there are fewer. A large catalogue's graph may miss some.
+        """
+        for row, embedding in enumerate(self._data.vectors):
+            rows, distances = self._nearest.search(embedding, k + 1)
+            others = np.flatnonzero(rows != row)[:k]
+            yield rows[others], distances[others]
 
     def _groups(
         self,

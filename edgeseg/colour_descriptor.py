@@ -15,13 +15,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseg import imaging
 from edgeseg.errors import FormatError
+from edgeseg.filters import hsv_histogram
 from edgeseg.imaging import Photo
 
 # Of hue, saturation and value: a hue bin is 30 degrees wide.
 BINS = (12, 6, 6)
 HISTOGRAM_LENGTH = BINS[0] * BINS[1] * BINS[2]
+# JPEG leaves white at 245..255; the palest garments still shade below it along their folds.
+_WHITE_FROM = 245
 # A picture with fewer pixels that are not white is taken whole: a white garment.
 _MIN_COLOURED_PX = 20
 
@@ -100,10 +102,20 @@ def root_histogram(picture: Photo) -> NDArray[np.float32]:
     Returns:
         `(HISTOGRAM_LENGTH,)` float32, L2-normalised.
     """
-    coloured = imaging.not_white(picture)
+    coloured = not_white(picture)
     if np.count_nonzero(coloured) < _MIN_COLOURED_PX:
         coloured[:] = 1
-    return normalized(np.sqrt(imaging.hsv_histogram(picture, coloured, BINS)))
+    return normalized(np.sqrt(hsv_histogram(picture, coloured, BINS)))
+
+
+def not_white(image: Photo) -> NDArray[np.uint8]:
+    """Give 1 where a picture isn't white, as `(H, W)` uint8; a JPEG's nearly white counts as white.
+
+    Args:
+        image: `(H, W, 3)` uint8 RGB.
+    """
+    coloured: NDArray[np.uint8] = (image.min(axis=2) < _WHITE_FROM).astype(np.uint8)
+    return coloured
 
 
 def normalized(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

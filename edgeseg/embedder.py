@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg import imaging
-from edgeseg.colour_descriptor import normalized
+from edgeseg.colour_descriptor import normalized, not_white
 from edgeseg.contract import open_network
 from edgeseg.errors import ModelContractError
 from edgeseg.imaging import Box, Photo
@@ -99,7 +99,7 @@ def studio_crop(picture: Photo, margin: float = CROP_MARGIN) -> Photo:
     factor = min(1.0, _SCAN_PX / max(height, width))
     scan_width, scan_height = max(1, round(width * factor)), max(1, round(height * factor))
     small = imaging.resize(picture, scan_width, scan_height)
-    coloured = imaging.not_white(small)
+    coloured = not_white(small)
     frame = np.concatenate([coloured[0], coloured[-1], coloured[:, 0], coloured[:, -1]])
     if 1.0 - float(frame.mean()) < _MIN_WHITE_FRAME_RATIO:
         return picture

@@ -1,4 +1,4 @@
-"""The two neighbourhood filters that masks go through, from OpenCV."""
+"""The neighbourhood filters that masks go through, and counts of colours, from OpenCV."""
 
 from __future__ import annotations
 
@@ -30,3 +30,23 @@ def majority(mask: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """
     voted: NDArray[np.uint8] = cv2.medianBlur(mask, side)
     return voted
+
+
+def hsv_histogram(
+    image: NDArray[np.uint8], mask: NDArray[np.uint8], bins: tuple[int, int, int]
+) -> NDArray[np.float32]:
+    """Count the colours of a picture in equal bins of hue, saturation and value.
+
+    Args:
+        image: `(H, W, 3)` uint8 RGB.
+        mask: `(H, W)` uint8; where it is 0, nothing is counted.
+        bins: How many of each.
+
+    Returns:
+        `(bins[0] * bins[1] * bins[2],)` float32, hue slowest.
+    """
+    hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)
+    # OpenCV's hue of 8 bits is in units of two degrees.
+    counts = cv2.calcHist([hsv], [0, 1, 2], mask, list(bins), [0, 180, 0, 256, 0, 256])
+    histogram: NDArray[np.float32] = counts.reshape(-1)
+    return histogram

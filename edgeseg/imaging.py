@@ -25,8 +25,6 @@ Photo = NDArray[np.uint8]
 PhotoSource = str | os.PathLike[str] | bytes
 
 MASK_THRESHOLD = 128
-# JPEG leaves white at 245..255; the palest garments still shade below it along their folds.
-_WHITE_FROM = 245
 # The most a JPEG can have; libpng refuses a million with lines of its own on stderr.
 _MAX_SIDE_PX = 65_535
 # A damaged picture is told by one exception; OpenCV would add lines of its own on stderr.
@@ -205,36 +203,6 @@ def resize_bilinear(image: NDArray[Any], width: int, height: int) -> NDArray[Any
     """Resize bilinearly whichever way, for smooth maps such as confidence masks."""
     resized: NDArray[Any] = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
     return resized
-
-
-def not_white(image: Photo) -> NDArray[np.uint8]:
-    """Give 1 where a picture isn't white, as `(H, W)` uint8; a JPEG's nearly white counts as white.
-
-    Args:
-        image: `(H, W, 3)` uint8 RGB.
-    """
-    coloured: NDArray[np.uint8] = (image.min(axis=2) < _WHITE_FROM).astype(np.uint8)
-    return coloured
-
-
-def hsv_histogram(
-    image: Photo, mask: NDArray[np.uint8], bins: tuple[int, int, int]
-) -> NDArray[np.float32]:
-    """Count the colours of a picture in equal bins of hue, saturation and value.
-
-    Args:
-        image: `(H, W, 3)` uint8 RGB.
-        mask: `(H, W)` uint8; where it is 0, nothing is counted.
-        bins: How many of each.
-
-    Returns:
-        `(bins[0] * bins[1] * bins[2],)` float32, hue slowest.
-    """
-    hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)
-    # OpenCV's hue of 8 bits is in units of two degrees.
-    counts = cv2.calcHist([hsv], [0, 1, 2], mask, list(bins), [0, 180, 0, 256, 0, 256])
-    histogram: NDArray[np.float32] = counts.reshape(-1)
-    return histogram
 
 
 def connected_components(mask: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from edgeseg.cli import console
+from edgeseg.cli import console, duplicates
 from edgeseg.cli.montages import note_source
 from edgeseg.cli.options import BundleOption, JsonOption, ThreadsOption
 
@@ -46,6 +46,7 @@ def register(app: typer.Typer) -> None:
     )
     group.command("build", help=_BUILD_HELP, no_args_is_help=True)(build)
     group.command("info", help=_INFO_HELP, no_args_is_help=True)(info)
+    duplicates.register(group)
     app.add_typer(group, name="index")
 
 

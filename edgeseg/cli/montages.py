@@ -1,9 +1,9 @@
-"""The picture of a match: query, cutout and the items found, one row a photo.
+"""The items' pictures, and what is drawn with them: a match, a group of duplicates.
 
 A catalogue carries embeddings and no pictures, since a handheld has no room for them. So that
-``match --montage`` can still show the items where the pictures are at hand, ``index build`` notes
-in a small file beside the catalogue where it took them from. Nothing else reads that file, and it
-need not travel with the catalogue.
+``match --montage`` and ``index duplicates`` can still have them where they are at hand, ``index
+build`` notes in a small file beside the catalogue where it took them from. Nothing else reads that
+file, and it need not travel with the catalogue.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from edgeseg.cli import console
 from edgeseg.errors import EdgesegError
 
 if TYPE_CHECKING:
+    from edgeseg.duplicates import DuplicateGroup
     from edgeseg.imaging import Photo
     from edgeseg.matcher import MatchResult
 
@@ -26,6 +27,8 @@ _MAX_NOTE_BYTES = 64 * 1024
 _TILE_PX = 192
 _CARD_LINE_PX = 18
 _CARD_LINE_CHARS = 24
+# Pictures of a group in one row; of a larger group, the last place says how many more there are.
+_GROUP_COLUMNS = 8
 
 
 def _note_path(catalogue: Path) -> Path:
@@ -114,6 +117,37 @@ def write_montage(
     write_atomic(path, encode_png(montage(tiles, columns=width + 2, tile_px=_TILE_PX)))
     if not pictures:
         console.print_note("the items' pictures are not at hand: name them with --pictures ITEMS")
+
+
+def write_group_montage(
+    path: Path, groups: Sequence[DuplicateGroup], pictures: dict[str, Path]
+) -> None:
+    """Draw the pictures of groups side by side, one row a group, into a PNG.
+
+    Args:
+        path: the PNG to write.
+        groups: at least one.
+        pictures: where the items' pictures are.
+
+    Raises:
+        EdgesegError: the PNG cannot be written.
+    """
+    from edgeseg.files import write_atomic
+    from edgeseg.imaging import encode_png
+    from edgeseg.montage import montage
+
+    columns = min(_GROUP_COLUMNS, max(len(group.skus) for group in groups))
+    tiles: list[tuple[Photo, str]] = []
+    for number, group in enumerate(groups, start=1):
+        left_out = len(group.skus) - columns
+        shown = group.skus if left_out <= 0 else group.skus[: columns - 1]
+        for sku in shown:
+            picture = _picture(pictures.get(sku))
+            tiles.append((_card([sku]) if picture is None else picture, f"{number}. {sku}"))
+        if left_out > 0:
+            tiles.append((_card([f"and {left_out + 1} more"]), ""))
+        tiles += [(_card([]), "")] * -left_out
+    write_atomic(path, encode_png(montage(tiles, columns=columns, tile_px=_TILE_PX)))
 
 
 def _picture(path: Path | None) -> Photo | None:

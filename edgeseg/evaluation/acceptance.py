@@ -185,7 +185,7 @@ def _odds(coefficients: NDArray[np.float64], distances: tuple[float, float]) -> 
 
 
 def _threshold(absent: NDArray[np.float64], rate: float) -> float:
-    """Log-odds between those of the share ``rate`` that may pass without their item and the rest."""
+    """Log-odds between the share ``rate`` that may pass without their item and the rest."""
     allowed = int(rate * len(absent))
     highest = np.sort(absent)[::-1]
     # A margin where none may pass: rounded as a probability, the highest must stay below.

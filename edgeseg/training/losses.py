@@ -77,3 +77,40 @@ class VoidCrossEntropy(keras.losses.Loss):
         log_shares = ops.log_softmax(ops.cast(y_pred, "float32"), axis=-1)
         each = -ops.sum(hot * log_shares, axis=-1)
         return ops.sum(each * counted) / ops.maximum(ops.sum(counted), 1.0)
+
+
+class SoftTargetContrastive(keras.losses.Loss):
+    """Cross-entropy of query-to-catalogue similarities against given targets, both ways.
+
+    What the colours say of two pictures is added before the network is judged, so that it learns
+    what they leave open.
+
+    Args:
+        temperature: divides the joint similarities.
+        colour_share: of the colours in the joint similarity; the rest is the network's.
+    """
+
+    def __init__(
+        self, temperature: float, colour_share: float, name: str = "soft_target_contrastive"
+    ) -> None:
+        super().__init__(name=name)
+        self.temperature = temperature
+        self.colour_share = colour_share
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The loss per row.
+
+        Args:
+            y_true: ``(2B, 2B)`` float32: on the left the targets of queries, then of catalogue
+                pictures; on the right how alike the colours are, in the same order.
+            y_pred: ``(2B, D)`` float32 unit vectors: B queries, then their catalogue pictures.
+
+        Returns:
+            ``(2B,)`` float32.
+        """
+        queries, pictures = ops.split(ops.cast(y_pred, "float32"), 2, axis=0)
+        targets, colours = ops.split(ops.cast(y_true, "float32"), 2, axis=1)
+        seen = ops.matmul(queries, ops.transpose(pictures))
+        both = ops.concatenate([seen, ops.transpose(seen)], axis=0)
+        joint = (1.0 - self.colour_share) * both + self.colour_share * colours
+        return -ops.sum(targets * ops.log_softmax(joint / self.temperature, axis=-1), axis=-1)

@@ -14,6 +14,7 @@ import pytest
 
 from edgeseg.formats.bundle import Bundle
 from edgeseg.formats.manifest import NetworkManifest
+from edgeseg.imaging import resize
 from edgeseg.preprocessing import Preprocessing
 
 SIDE_PX = 32
@@ -183,3 +184,21 @@ def red_square_photo(
     left, top, right, bottom = box
     photo[top:bottom, left:right] = (220, 20, 20)
     return photo
+
+
+def garment_on_white(
+    seed: int, width: int = 160, height: int = 200, colour: tuple[int, int, int] = (90, 110, 150)
+) -> np.ndarray:
+    """A shirt of folds that only its seed has, one sleeve longer: `(height, width, 3)` uint8."""
+    random = np.random.default_rng(seed)
+    # Folds: brighter and darker patches, the same in all three channels as under one light.
+    folds = resize(random.normal(0.0, 25.0, (10, 8)).astype(np.float32), width, height)
+    shirt = np.zeros((height, width), dtype=bool)
+    rows, columns = height // 20, width // 16
+    shirt[2 * rows : 18 * rows, 4 * columns : 12 * columns] = True
+    shirt[3 * rows : 8 * rows, 2 * columns : 4 * columns] = True
+    shirt[3 * rows : 6 * rows, 12 * columns : 15 * columns] = True
+    picture = np.full((height, width, 3), 255, dtype=np.uint8)
+    cloth = np.clip(np.array(colour) + folds[..., None], 0, 235)
+    picture[shirt] = cloth.astype(np.uint8)[shirt]
+    return picture

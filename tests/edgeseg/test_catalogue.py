@@ -103,6 +103,38 @@ def test_a_graph_that_cannot_reach_k_falls_back_to_exact_search() -> None:
     assert matches[0].sku == "sku-7"
 
 
+@pytest.mark.parametrize("k", [1, 4, 60])
+def test_neighbours_are_the_nearest_others(k: int) -> None:
+    vectors = unit_vectors(50, 16)
+    distances = 1.0 - vectors.astype(np.float64) @ vectors.T
+    np.fill_diagonal(distances, np.inf)
+    found = list(made(50).neighbours(k))
+    assert len(found) == 50
+    for row, (rows, near) in enumerate(found):
+        expected = np.argsort(distances[row])[: min(k, 49)]
+        assert rows.tolist() == expected.tolist()
+        # float32 products of 16 terms: some units of 2**-24.
+        np.testing.assert_allclose(near, distances[row, expected], atol=1e-6)
+
+
+def test_neighbours_of_equal_embeddings_leave_the_item_itself_out() -> None:
+    vectors = np.tile(np.array([[0.6, 0.8]], np.float32), (9, 1))
+    catalogue = Catalogue.from_embeddings([Item(str(row)) for row in range(9)], vectors, "0" * 64)
+    for row, (rows, _) in enumerate(catalogue.neighbours(3)):
+        assert rows.tolist() == [other for other in range(9) if other != row][:3]
+
+
+def test_neighbours_in_a_large_catalogue_agree_with_exact_search(large: Catalogue) -> None:
+    vectors = unit_vectors(len(large), 16)
+    same = 0
+    for row, (rows, _) in zip(range(40), large.neighbours(5), strict=False):
+        assert row not in rows
+        exact = [int(match.sku[4:]) for match in large.search(vectors[row], 6, exact=True)][1:]
+        same += len(set(exact) & set(rows.tolist()))
+    # 0.995 was measured; the room is for other levels drawn by another build of hnswlib.
+    assert same / 200 >= 0.95
+
+
 def test_a_saved_catalogue_opens_alike(tmp_path: Path, large: Catalogue) -> None:
     for catalogue in (made(20), large):
         path = tmp_path / "x.catalogue"

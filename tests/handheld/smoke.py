@@ -25,9 +25,9 @@ FORBIDDEN = (
     "tensorflow", "keras", "tf_keras", "torch", "jax", "safetensors", "matplotlib", "pytest",
 )  # fmt: skip
 COMMANDS = (
-    "", "segment", "match", "index", "index build", "index info", "eval", "eval segmentation",
-    "eval classes", "eval retrieval", "train", "train segmenter", "train classes", "train embedder",
-    "convert", "search", "bench", "doctor",
+    "", "segment", "match", "index", "index build", "index info", "index duplicates", "eval",
+    "eval segmentation", "eval classes", "eval retrieval", "train", "train segmenter",
+    "train classes", "train embedder", "convert", "search", "bench", "doctor",
 )  # fmt: skip
 # A command's help against that of the least program that typer makes, in the same run.
 MAX_HELP_RATIO = 3.0

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseg.catalogue import Catalogue, Item
+from edgeseg.catalogue import Catalogue, Item, Match
 from edgeseg.embedder import Embedder
 from edgeseg.evaluation.entrants import GALLERY_VIEWS, Entrant, GalleryViews
 from edgeseg.evaluation.gallery_sweep import neighbour_differences, perturbed_copies
@@ -23,7 +23,7 @@ from edgeseg.files import sha256_hex
 from edgeseg.formats.catalogue_file import read_catalogue
 from edgeseg.imaging import read_photo
 from edgeseg.items import read_items
-from edgeseg.matcher import Matcher
+from edgeseg.matcher import Matcher, Query
 from edgeseg.presets import checkpoint_path
 from edgeseg.segmenter import Segmenter
 from tests.verify import recomposed
@@ -31,7 +31,9 @@ from tests.verify.figure import Check, Figure
 from tests.verify.quality import gallery
 from tests.verify.workbench import Workbench
 
-NAMES = ("recall", "cost", "background", "int8", "recomposed", "absent", "filtered", "speed")
+NAMES = (
+    "recall", "cost", "background", "int8", "fused", "recomposed", "absent", "filtered", "speed",
+)  # fmt: skip
 GALLERY, QUERIES = "gallery_val.csv", "queries_val/queries.csv"
 PEER = "mobilenet_v1_1.0_224_quant_embedding_extractor.tflite"
 _MB = 1_000_000
@@ -83,6 +85,16 @@ def checks(bench: Workbench) -> list[Check]:
             "int8",
             (Figure("recall@10 lost from the float embedder to int8", "<=", 0.005, points),),
             partial(_int8, bench),
+        ),
+        Check(
+            "fused",
+            (
+                Figure("items with two photos or more, one photo: recall@1", "told"),
+                Figure("the same, all photos of an item as one: recall@1", "told"),
+                Figure("items with two photos or more, one photo: recall@10", "told"),
+                Figure("the same, all photos of an item as one: recall@10", "told"),
+            ),
+            partial(_fused, bench),
         ),
         Check(
             "recomposed",
@@ -161,6 +173,29 @@ def _int8(bench: Workbench) -> Sequence[float]:
         for name in ("edgeseg", "float")
     )
     return [exact - ours]
+
+
+def _fused(bench: Workbench) -> Sequence[float]:
+    (table,) = bench.need(QUERIES)
+    matcher = Matcher(Catalogue.open(gallery(bench)), bench.bundle)
+    asked: dict[str, list[Query]] = {}
+    for query in read_queries(table):
+        photo = read_photo(query.image)
+        found = matcher.segmenter.segment(photo).found
+        asked.setdefault(query.sku, []).append(matcher.query(photo, segment=found))
+    several = {sku: queries for sku, queries in asked.items() if len(queries) > 1}
+    alone, together = [], []
+    for sku, queries in several.items():
+        ranks = [_rank(matcher.match_same_item([query], _K), sku) for query in queries]
+        alone.append(np.mean([[rank <= k for rank in ranks] for k in (1, _K)], axis=1))
+        rank = _rank(matcher.match_same_item(queries, _K), sku)
+        together.append([rank <= 1, rank <= _K])
+    one, all_ = np.mean(alone, axis=0), np.mean(together, axis=0)
+    return [one[0], all_[0], one[1], all_[1]]
+
+
+def _rank(matches: Sequence[Match], sku: str) -> float:
+    return next((match.rank for match in matches if match.sku == sku), np.inf)
 
 
 def _recomposed(bench: Workbench) -> Sequence[float]:

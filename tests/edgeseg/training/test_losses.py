@@ -9,8 +9,7 @@ import pytest
 
 pytest.importorskip("keras", reason="needs the train extra")
 
-from edgeseg.training.embedder import SoftTargetContrastive
-from edgeseg.training.losses import BceSoftIou, VoidCrossEntropy
+from edgeseg.training.losses import BceSoftIou, SoftTargetContrastive, VoidCrossEntropy
 
 # Means over about a thousand float32 terms of up to about 10: rounding stays near 1e-6.
 FLOAT32 = {"rtol": 2e-5, "atol": 2e-6}
