@@ -35,9 +35,9 @@ shows of the items that share an attribute's value, such as a style, only the ne
 colours of one shirt do not fill the list. --same-item takes all photos as views of one garment and
 gives one answer.
 
-A bundle that `edgeseg calibrate` has told so also says how probable it is that the first match is
-right, and when the garment is probably not in the catalogue at all. The probability holds for one
-photo, not for --same-item.
+Where `edgeseg calibrate` has told the bundle, as the shipped ones, the answer says how probable it
+is that the first match is right, and when the garment may not be in the catalogue at all. That
+holds for one photo, and is left out with --same-item.
 
 Examples:
 
@@ -180,10 +180,11 @@ def _match_each(matcher: Matcher, asked: _Asked, told: _Told) -> dict[str, Any]:
             told.results.append((photo, result))
         if not asked.quiet:
             _print(str(photo) if len(asked.photos) > 1 else "", result.matches)
-            if not verdict["in_catalogue"] and verdict["probability"] is not None:
+            if verdict["probability"] is not None:
+                doubt = "" if verdict["accepted"] else "; the garment may not be in the catalogue"
                 console.print_line(
-                    "probably not in the catalogue: the first match is right with a probability "
-                    f"of {verdict['probability']:.2f}"
+                    f"the first match is right with a probability of {verdict['probability']:.2f}"
+                    + doubt
                 )
     return {"photos": told.entries}
 
@@ -217,12 +218,12 @@ def _match_together(matcher: Matcher, asked: _Asked, told: _Told) -> dict[str, A
 
 
 def _verdict(matcher: Matcher, result: MatchResult) -> dict[str, Any]:
-    """Whether the garment is in the catalogue; None where the bundle cannot tell."""
+    """Whether the first match is to be believed; None where the bundle cannot tell."""
     if matcher.acceptance is None or result.probability is None:
-        return {"probability": None, "in_catalogue": None}
+        return {"probability": None, "accepted": None}
     return {
         "probability": round(result.probability, 4),
-        "in_catalogue": result.probability >= matcher.acceptance.threshold,
+        "accepted": result.probability >= matcher.acceptance.threshold,
     }
 
 

@@ -60,9 +60,9 @@ def test_a_calibrated_bundle_keeps_the_catalogue_valid_and_tells_a_probability(
     assert found.code == 0, found.err
     (entry,) = json.loads(found.out)["photos"]
     assert 0 <= entry["probability"] <= 1
-    assert entry["in_catalogue"] == (entry["probability"] >= embedder.acceptance.threshold)
+    assert entry["accepted"] == (entry["probability"] >= embedder.acceptance.threshold)
     plain = json.loads(cli("match", photo, *common, "--json").out)["photos"][0]
-    assert (plain["probability"], plain["in_catalogue"]) == (None, None)
+    assert (plain["probability"], plain["accepted"]) == (None, None)
     assert plain["matches"] == entry["matches"]
 
 
@@ -83,7 +83,8 @@ def test_a_match_says_when_the_garment_is_probably_not_there(
     photo = table.parent / "query0.png"
     ran = cli("match", photo, "--catalogue", catalogue, "--bundle", tmp_path / "b", "-k", "1")
     assert ran.code == 0, ran.err
-    assert ("probably not in the catalogue" in ran.out.decode()) == absent
+    assert "is right with a probability of" in ran.out.decode()
+    assert ("may not be in the catalogue" in ran.out.decode()) == absent
 
 
 def test_what_cannot_be_calibrated_is_said_in_one_line_and_nothing_is_written(
