@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgeseg.cli import classes, console
+from edgeseg.cli import classes, console, eval_study
 from edgeseg.cli.options import (
+    BackgroundChoice,
     BundleOption,
     FlipOption,
     JsonOption,
@@ -51,7 +52,8 @@ QUERIES is a CSV with the columns `image` and `sku` (paths relative to the CSV),
 and any columns to group by. Intervals hold 95% of 1,000 bootstrap resamples of the items.
 
 --background says what becomes of the background before matching: `model` (cut out by the bundle's
-segmenter), `none` (left in), `grabcut`, or `mask` (cut out by the true mask).
+segmenter), `none` (left in), `grabcut`, or `mask` (cut out by the true mask). `edgeseg eval study`
+compares them, and embedders, in one run.
 
 Examples:
 
@@ -71,15 +73,6 @@ class Method(str, Enum):
     grabcut = "grabcut"
 
 
-class BackgroundChoice(str, Enum):
-    """What becomes of a query's background."""
-
-    none = "none"
-    grabcut = "grabcut"
-    model = "model"
-    mask = "mask"
-
-
 def register(app: typer.Typer) -> None:
     """Add the command group to the application."""
     group = typer.Typer(
@@ -90,6 +83,7 @@ def register(app: typer.Typer) -> None:
     group.command("segmentation", help=_SEGMENTATION_HELP, no_args_is_help=True)(segmentation)
     group.command("classes", help=classes.EVAL_HELP, no_args_is_help=True)(classes.eval_classes)
     group.command("retrieval", help=_RETRIEVAL_HELP, no_args_is_help=True)(retrieval)
+    group.command("study", help=eval_study.HELP, no_args_is_help=True)(eval_study.study)
     app.add_typer(group, name="eval")
 
 

@@ -20,6 +20,15 @@ class RefineChoice(str, Enum):
     grabcut = "grabcut"
 
 
+class BackgroundChoice(str, Enum):
+    """What becomes of a query's background; the values of `evaluation.retrieval.Background`."""
+
+    none = "none"
+    grabcut = "grabcut"
+    model = "model"
+    mask = "mask"
+
+
 BundleOption = Annotated[
     Path | None,
     typer.Option(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from edgeseg.errors import DatasetError
 from edgeseg.evaluation.bootstrap import mean_interval
 from edgeseg.evaluation.labelled import LabelledPhoto
 from edgeseg.evaluation.segmentation import read_pair
+from edgeseg.indexing import SegmentsPictures
 from edgeseg.labelling.grabcut import grabcut_mask
 from edgeseg.matcher import Matcher
 from edgeseg.postprocess import Segmentation, bounding_box, cutout_on_white
@@ -44,6 +45,14 @@ class Query:
     sku: str
     mask: Path | None = None
     group: str = ""
+
+
+class HasSegmenter(Protocol):
+    """What cuts queries out; :class:`edgeseg.matcher.Matcher` is one."""
+
+    @property
+    def segmenter(self) -> SegmentsPictures:
+        """The segmenter of its bundle."""
 
 
 @dataclass(frozen=True)
@@ -163,14 +172,10 @@ def evaluate_retrieval(
         ranks.append(next((match.rank for match in matches if match.sku == query.sku), None))
         if on_progress is not None:
             on_progress(done, len(queries))
-    groups = {}
-    for name in sorted({query.group for query in queries} - {""}):
-        chosen = [index for index, query in enumerate(queries) if query.group == name]
-        groups[name] = figures([ranks[i] for i in chosen], [queries[i].sku for i in chosen])
     known = {item.sku for item in matcher.catalogue.items}
     return RetrievalScores(
         overall=figures(ranks, [query.sku for query in queries]),
-        groups=groups,
+        groups=figures_by_group(queries, ranks),
         ranks=tuple(ranks),
         no_garment=no_garment,
         not_in_catalogue=tuple(sorted({query.sku for query in queries} - known)),
@@ -178,7 +183,7 @@ def evaluate_retrieval(
 
 
 def query_picture(
-    query: Query, matcher: Matcher, background: Background
+    query: Query, matcher: HasSegmenter, background: Background
 ) -> tuple[NDArray[np.uint8], bool]:
     """The picture that the embedder is given for a query.
 
@@ -230,6 +235,15 @@ def figures(ranks: Sequence[int | None], items: Sequence[str]) -> Figures:
         mrr=float(values["mrr"].mean()),
         intervals={name: mean_interval(value, items) for name, value in values.items()},
     )
+
+
+def figures_by_group(queries: Sequence[Query], ranks: Sequence[int | None]) -> dict[str, Figures]:
+    """Figures of the queries of each group, by its name; none for queries without a group."""
+    groups = {}
+    for name in sorted({query.group for query in queries} - {""}):
+        chosen = [index for index, query in enumerate(queries) if query.group == name]
+        groups[name] = figures([ranks[i] for i in chosen], [queries[i].sku for i in chosen])
+    return groups
 
 
 def _from_mask(mask: NDArray[np.bool_]) -> Segmentation:
