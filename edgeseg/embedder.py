@@ -55,7 +55,8 @@ class Embedder:
         self.preprocessing = network.preprocessing
         self.interpreter = open_network(model, network, threads)
         self.colour = opened.colour
-        self.dim: int = network.dim or 0
+        colours = 0 if self.colour is None else self.colour.dim
+        self.dim: int = self.interpreter.output_shape[1] + colours
         self.digest: str = digest
 
     def embed(self, picture: Photo) -> NDArray[np.float32]:

@@ -102,6 +102,8 @@ def checks(bench: Workbench) -> list[Check]:
                 Figure("snapshots val on other grounds, any rotation: recall@1", ">=", 0.90),
                 Figure("snapshots val on other grounds, any rotation: recall@10", "told"),
                 Figure("snapshots val on other grounds, upright: recall@1", "told"),
+                Figure("any rotation, cut out by the true mask: recall@1", "told"),
+                Figure("any rotation, nearest of four quarter turns: recall@1", "told"),
             ),
             partial(_recomposed, bench),
         ),
@@ -201,10 +203,10 @@ def _rank(matches: Sequence[Match], sku: str) -> float:
 def _recomposed(bench: Workbench) -> Sequence[float]:
     table, backgrounds = bench.need("segmentation/snapshots/split.csv", "backgrounds")
     matcher = Matcher(Catalogue.open(gallery(bench)), bench.bundle)
-    turned, upright = (
-        recomposed.ranks(table, backgrounds, matcher, rotation_deg) for rotation_deg in (180, 0)
-    )
-    return [np.mean(turned == 1), np.mean(turned <= _K), np.mean(upright == 1)]
+    ranks = partial(recomposed.ranks, table, backgrounds, matcher)
+    turned = ranks(180)
+    others = (ranks(0), ranks(180, true_mask=True), ranks(180, turns=4))
+    return [np.mean(turned == 1), np.mean(turned <= _K), *(np.mean(each == 1) for each in others)]
 
 
 def _absent(bench: Workbench) -> Sequence[float]:

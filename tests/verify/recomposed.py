@@ -26,7 +26,13 @@ _DEPTH = 100
 
 
 def ranks(
-    table: Path, backgrounds: Path, matcher: Matcher, rotation_deg: float
+    table: Path,
+    backgrounds: Path,
+    matcher: Matcher,
+    rotation_deg: float,
+    *,
+    true_mask: bool = False,
+    turns: int = 1,
 ) -> NDArray[np.int64]:
     """At which rank each scene's garment comes, among the catalogue's items and the garments.
 
@@ -35,6 +41,8 @@ def ranks(
         backgrounds: pictures of the ground to lie on.
         matcher: with the catalogue of the other items.
         rotation_deg: a scene is turned by up to this either way.
+        true_mask: cut a scene's garment out by its true mask, not by the segmenter.
+        turns: quarter turns in which a cutout is searched for; the nearest of them counts.
 
     Returns:
         ``(garments * SCENES,)`` int64, from 1.
@@ -56,16 +64,30 @@ def ranks(
         picture_in_room, mask_in_room = framed(photo, mask)
         for each in range(SCENES):
             rng = np.random.default_rng([number, each])
-            picture, _ = augment(picture_in_room, mask_in_room, _SCENE_PX, scene, grounds, rng)
-            found = matcher.segmenter.segment(picture)
-            crop = cutout_on_white(picture, found) if found.found else studio_crop(picture)
-            asked.append(matcher.embedder.embed(crop))
-    garments, scenes = np.stack(own), np.stack(asked)
-    distances = 1.0 - scenes @ garments.T
+            picture, soft = augment(picture_in_room, mask_in_room, _SCENE_PX, scene, grounds, rng)
+            if true_mask:
+                covered = (soft >= imaging.MASK_THRESHOLD).astype(np.uint8)
+                scene_box = imaging.bounding_box(covered)
+                assert scene_box is not None  # Shifted and zoomed, it stays in the frame.
+                crop = imaging.crop_on_white(picture, covered, scene_box)
+            else:
+                found = matcher.segmenter.segment(picture)
+                crop = cutout_on_white(picture, found) if found.found else studio_crop(picture)
+            turned = [np.ascontiguousarray(np.rot90(crop, turn)) for turn in range(turns)]
+            asked.append([matcher.embedder.embed(view) for view in turned])
+    garments, scenes = np.stack(own), np.array(asked)
+    distances = (1.0 - scenes @ garments.T).min(axis=1)
     right = distances[np.arange(len(scenes)), np.arange(len(scenes)) // SCENES]
     among_garments = (distances < right[:, None]).sum(axis=1)
     among_items = [
-        sum(match.distance < distance for match in matcher.catalogue.search(each, _DEPTH))
-        for each, distance in zip(scenes, right, strict=True)
+        len(
+            {
+                match.sku
+                for view in views
+                for match in matcher.catalogue.search(view, _DEPTH)
+                if match.distance < distance
+            }
+        )
+        for views, distance in zip(scenes, right, strict=True)
     ]
     return 1 + among_garments + np.array(among_items, np.int64)
