@@ -25,9 +25,9 @@ from edgeseg.imaging import Photo, read_photo
 Report = Callable[[int, int], None]
 Progress = Callable[[str], AbstractContextManager[Report]]
 
-# Both generous. By an embedder that did not describe colours apart, the farthest of 2,475 copies lay
-# 0.117 from its original, and of no such pair did both have more than 6 of 1,600 other items nearer
-# than each other.
+# Both generous. By an embedder that did not describe colours apart, the farthest of 2,475 copies
+# lay 0.117 from its original, and of no such pair did both have more than 6 of 1,600 other items
+# nearer than each other.
 DEFAULT_K = 10
 MAX_DISTANCE = 0.2
 # Without its pictures, a catalogue has ten times as many pairs as items, and none tells anything.
