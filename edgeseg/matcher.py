@@ -30,7 +30,7 @@ class Query:
 
     Attributes:
         embedding: `(dim,)` float32, L2-normalised.
-        segmentation: Of the photo, None if it's taken whole.
+        segmentation: Of the photo as it was decoded, None if it's taken whole.
         picture: `(h, w, 3)` uint8 RGB: the crop that was given to the embedder.
         timings_ms: Milliseconds for each of `STAGES` but the last; `decode` is 0 for an array,
             `segment` is 0 for a photo taken whole.
@@ -48,7 +48,7 @@ class MatchResult:
 
     Attributes:
         matches: Nearest first.
-        segmentation: Of the photo, None if it was matched whole.
+        segmentation: Of the photo as it was decoded, None if it was matched whole.
         query: `(h, w, 3)` uint8 RGB: the crop that was given to the embedder.
         timings_ms: Milliseconds for each of `STAGES`; `decode` is 0 for an array, `segment` is 0
             for a photo matched whole.
@@ -184,6 +184,8 @@ class Matcher:
     def query(self, photo: Photo | str | os.PathLike[str], segment: bool = True) -> Query:
         """What to search for on behalf of a photo: all of `match` but the search.
 
+        A file is decoded no larger than the networks need, see `edgeseg.imaging.read_photo`.
+
         Args:
             photo: A path, or `(H, W, 3)` uint8 RGB.
             segment: False takes the photo as it is.
@@ -197,7 +199,7 @@ class Matcher:
         if isinstance(photo, str | os.PathLike):
             name = str(Path(photo))
             with _timed(timings, "decode"):
-                photo = imaging.read_photo(photo)
+                photo = imaging.read_photo(photo, enough_px=self.segmenter.input_px)
         segmentation = None
         if segment:
             with _timed(timings, "segment"):

@@ -205,7 +205,7 @@ def query_picture(
         photo, mask = read_pair(LabelledPhoto(query.image.stem, query.image, query.mask))
         segmentation = _from_mask(mask)
     else:
-        photo = imaging.read_photo(query.image)
+        photo = imaging.read_photo(query.image, enough_px=matcher.segmenter.input_px)
         if background == "none":
             return studio_crop(photo), True
         if background == "model":

@@ -303,6 +303,37 @@ def test_every_orientation_comes_out_upright(container: str, orientation: int) -
         assert np.abs(difference).max() <= 8
 
 
+@pytest.mark.parametrize(
+    ("enough_px", "height", "width"),
+    [(241, 640, 480), (240, 320, 240), (121, 320, 240), (120, 160, 120), (60, 80, 60), (1, 80, 60)],
+)
+def test_a_jpeg_is_decoded_no_larger_than_is_enough(
+    enough_px: int, height: int, width: int
+) -> None:
+    picture = smooth_picture(480, 640)
+    photo = read_photo(encoded(picture, "JPEG", quality=95), enough_px=enough_px)
+    assert photo.shape == (height, width, 3)
+    # Two ways to average a block: they differ by what rounding and the block's edge leave.
+    assert_near(photo, picture.resize((width, height), image_module.BOX), tolerance=2.0)
+
+
+@pytest.mark.parametrize(("mode", "orientation"), [("L", 1), ("CMYK", 1), ("RGB", 6), ("RGB", 3)])
+def test_a_smaller_jpeg_has_the_whole_ones_colours_and_orientation(
+    mode: str, orientation: int
+) -> None:
+    exif = image_module.Exif()
+    exif[274] = orientation
+    data = encoded(smooth_picture(128, 96).convert(mode), "JPEG", exif=exif, quality=95)
+    whole, half = read_photo(data), read_photo(data, enough_px=48)
+    assert half.shape == (whole.shape[0] // 2, whole.shape[1] // 2, 3)
+    wanted = image_module.fromarray(whole).resize(half.shape[1::-1], image_module.BOX)
+    assert_near(half, wanted, tolerance=2.0)
+
+
+def test_only_a_jpeg_is_decoded_smaller() -> None:
+    assert read_photo(encoded(smooth_picture(), "PNG"), enough_px=1).shape == (80, 60, 3)
+
+
 @pytest.mark.parametrize("exif", [b"", b"Exif\x00\x00", b"Exif\x00\x00II*\x00\xff\xff\xff\xff"])
 def test_a_broken_exif_block_harms_no_picture(exif: bytes) -> None:
     assert read_photo(encoded(smooth_picture(), "JPEG", exif=exif)).shape == (80, 60, 3)
