@@ -10,16 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseg import hnsw, limits
+from edgeseg import golden, hnsw, limits
 from edgeseg.errors import DatasetError, ModelContractError
 from edgeseg.files import PathLike, write_atomic
-from edgeseg.formats.catalogue_file import (
-    KIND,
-    CatalogueData,
-    TextTable,
-    encode_catalogue,
-    read_catalogue,
-)
+from edgeseg.formats.catalogue_file import KIND, CatalogueData, encode_catalogue, read_catalogue
+from edgeseg.formats.codes import BLOCK_ROWS, Codes, check_codes
+from edgeseg.formats.text_table import TextTable
 from edgeseg.items import Item, check_item
 from edgeseg.nearest import EXACT_SEARCH_MAX_ITEMS, NearestVectors, unit_vector
 
@@ -61,7 +57,7 @@ class Catalogue:
     def __init__(self, data: CatalogueData) -> None:
         """Wrap what a catalogue file holds, checked."""
         self._data = data
-        self._nearest = NearestVectors(data.vectors, data.graph)
+        self._nearest = NearestVectors(data.codes, data.graph, data.removed)
 
     @classmethod
     def open(cls, path: PathLike) -> Catalogue:
@@ -79,6 +75,7 @@ class Catalogue:
         items: Sequence[Item],
         embeddings: NDArray[np.float32],
         embedder_digest: str,
+        precision: str = "int8",
     ) -> Catalogue:
         """Make a catalogue of embeddings at hand.
 
@@ -86,6 +83,7 @@ class Catalogue:
             items: with distinct SKUs.
             embeddings: ``(len(items), dim)`` float32, L2-normalised.
             embedder_digest: 64 hexadecimal digits that name what made them.
+            precision: in which they are kept: ``int8``, ``float16`` or ``float32``.
 
         Raises:
             DatasetError: there is no item, one cannot be held, or a SKU occurs twice.
@@ -103,9 +101,11 @@ class Catalogue:
         names = tuple(dict.fromkeys(name for item in items for name in item.attributes))
         columns = [[item.sku for item in items]]
         columns += [[item.attributes.get(name, "") for item in items] for name in names]
-        vectors = np.ascontiguousarray(embeddings, dtype="<f4")
-        graph = hnsw.build_graph(vectors) if len(items) > EXACT_SEARCH_MAX_ITEMS else None
-        data = CatalogueData(embedder_digest, names, vectors, TextTable.of(columns), graph)
+        check_codes(Codes(embeddings))
+        codes = Codes.encode(embeddings, precision)
+        graph = hnsw.build_graph(codes) if len(items) > EXACT_SEARCH_MAX_ITEMS else None
+        data = CatalogueData(embedder_digest, names, codes, TextTable.of(columns), graph)
+        data = replace(data, golden=golden.asked(codes, data.rows, NearestVectors(codes, graph)))
         encode_catalogue(data)
         return cls(data)
 
@@ -121,12 +121,12 @@ class Catalogue:
         write_atomic(path, encode_catalogue(self._data))
 
     def __len__(self) -> int:
-        return len(self._data.vectors)
+        return self._data.items
 
     @property
     def dim(self) -> int:
         """Length of the embeddings."""
-        return int(self._data.vectors.shape[1])
+        return self._data.codes.dim
 
     @property
     def embedder_digest(self) -> str:
@@ -136,7 +136,7 @@ class Catalogue:
     @property
     def items(self) -> list[Item]:
         """All items, in the order they were added."""
-        return [self._item(row) for row in range(len(self))]
+        return [self._item(row) for row in self._data.rows.tolist()]
 
     def info(self) -> dict[str, Any]:
         """What the catalogue holds, for people and for ``--json``."""
@@ -149,6 +149,9 @@ class Catalogue:
             "search": "exact" if graph is None else "hnsw",
             "m": None if graph is None else graph.m,
             "ef_construction": None if graph is None else graph.ef_construction,
+            "precision": self._data.codes.precision,
+            "generation": self._data.generation,
+            "tombstones": len(self._data.codes) - len(self),
             "embedder_digest": self.embedder_digest,
             "format_version": KIND.format_version,
             "digest": self._data.digest,
@@ -175,12 +178,12 @@ class Catalogue:
         return {name: cell for name, cell in cells if cell}
 
     def rows_where(self, where: Where) -> NDArray[np.int64]:
-        """The items with certain attributes, as their places in ``items``, rising.
+        """The items with certain attributes, as their rows in the catalogue, rising.
 
         Raises:
             DatasetError: there is no attribute of a name, or no such item.
         """
-        rows = np.arange(len(self), dtype=np.int64)
+        rows = self._data.rows
         told = []
         for name, values in where.items():
             column, wanted = (
@@ -249,10 +252,13 @@ class Catalogue:
             Their places in ``items``, nearest first, and their distances; fewer than ``k`` only
             where there are fewer. A large catalogue's graph may miss some.
         """
-        for row, embedding in enumerate(self._data.vectors):
-            rows, distances = self._nearest.search(embedding, k + 1)
-            others = np.flatnonzero(rows != row)[:k]
-            yield rows[others], distances[others]
+        items = self._data.rows
+        for start in range(0, len(items), BLOCK_ROWS):
+            block = items[start : start + BLOCK_ROWS]
+            for row, embedding in zip(block, self._data.codes.decoded(block), strict=True):
+                rows, distances = self._nearest.search(embedding, k + 1)
+                others = np.flatnonzero(rows != row)[:k]
+                yield np.searchsorted(items, rows[others]), distances[others]
 
     def _groups(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseg import imaging
+from edgeseg import filters, imaging
 from edgeseg.colour_descriptor import normalized, not_white
 from edgeseg.contract import open_network
 from edgeseg.errors import ModelContractError
@@ -104,7 +104,7 @@ def studio_crop(picture: Photo, margin: float = CROP_MARGIN) -> Photo:
     frame = np.concatenate([coloured[0], coloured[-1], coloured[:, 0], coloured[:, -1]])
     if 1.0 - float(frame.mean()) < _MIN_WHITE_FRAME_RATIO:
         return picture
-    labels, stats = imaging.connected_components(coloured)
+    labels, stats = filters.connected_components(coloured)
     kept = stats[:, 4] >= max(2.0, _MIN_SPECK_RATIO * coloured.size)
     kept[0] = False
     box = imaging.bounding_box(kept[labels])

@@ -10,6 +10,8 @@ import contextlib
 import errno
 import fcntl
 import hashlib
+import io
+import mmap
 import os
 import secrets
 import stat
@@ -48,6 +50,54 @@ def read_bounded(path: PathLike, limit_bytes: int, what: str) -> bytes:
         LimitExceededError: the file is larger.
         EdgesegError: it is missing, a folder, a device or pipe, or cannot be read.
     """
+    with _opened(path, limit_bytes, what) as (file, size_bytes):
+        pieces: list[bytes] = []
+        length = 0
+        try:
+            # The stated size plus one: a file that grows meanwhile is still seen and bounded.
+            while piece := file.read(size_bytes + 1 - length or 1):
+                pieces.append(piece)
+                length += len(piece)
+                if length > limit_bytes:
+                    raise _too_large(path, what, length, limit_bytes)
+                if length > size_bytes:
+                    raise EdgesegError(f"cannot read {what} {shown_path(path)}: it grew while read")
+        except OSError as error:
+            raise EdgesegError(_cannot("read", what, path, error)) from error
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def map_bounded(path: PathLike, limit_bytes: int, what: str) -> memoryview:
+    """Map a whole regular file of at most ``limit_bytes`` into memory.
+
+    The system fetches its pages when they are used, and can drop them again. A file that is
+    replaced, as ``write_atomic`` replaces files, stays mapped as it was; one that is cut short in
+    place ends the process, so map only files that nothing writes in place.
+
+    Args:
+        path: the file.
+        limit_bytes: the largest size to accept, in bytes.
+        what: the kind of file for messages, as in "catalogue".
+
+    Returns:
+        The file's bytes, read-only.
+
+    Raises:
+        LimitExceededError, EdgesegError: as :func:`read_bounded`.
+    """
+    with _opened(path, limit_bytes, what) as (file, size_bytes):
+        try:
+            # An empty file cannot be mapped.
+            if not size_bytes:
+                return memoryview(b"")
+            return memoryview(mmap.mmap(file.fileno(), size_bytes, access=mmap.ACCESS_READ))
+        except OSError as error:
+            raise EdgesegError(_cannot("read", what, path, error)) from error
+
+
+@contextlib.contextmanager
+def _opened(path: PathLike, limit_bytes: int, what: str) -> Iterator[tuple[io.FileIO, int]]:
+    """A regular file and its size, which is within the limit."""
     try:
         # O_NONBLOCK: opening a named pipe must fail the check below, not wait for a writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -58,25 +108,12 @@ def read_bounded(path: PathLike, limit_bytes: int, what: str) -> bytes:
         # Checked here because Python makes no file object of a folder's descriptor.
         os.close(descriptor)
         raise EdgesegError(f"cannot read {what} {shown_path(path)}: it is a folder")
-    with os.fdopen(descriptor, "rb", buffering=0) as file:
+    with io.FileIO(descriptor) as file:
         if not stat.S_ISREG(status.st_mode):
             raise EdgesegError(f"cannot read {what} {shown_path(path)}: it is not a regular file")
         if status.st_size > limit_bytes:
             raise _too_large(path, what, status.st_size, limit_bytes)
-        pieces: list[bytes] = []
-        length = 0
-        try:
-            # The stated size plus one: a file that grows meanwhile is still seen and bounded.
-            while piece := file.read(min(status.st_size, limit_bytes) + 1 - length or 1):
-                pieces.append(piece)
-                length += len(piece)
-                if length > limit_bytes:
-                    raise _too_large(path, what, length, limit_bytes)
-                if length > status.st_size:
-                    raise EdgesegError(f"cannot read {what} {shown_path(path)}: it grew while read")
-        except OSError as error:
-            raise EdgesegError(_cannot("read", what, path, error)) from error
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        yield file, status.st_size
 
 
 def write_atomic(path: PathLike, data: bytes | Iterable[bytes | memoryview]) -> None:

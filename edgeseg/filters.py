@@ -1,4 +1,4 @@
-"""The neighbourhood filters that masks go through, and counts of colours, from OpenCV."""
+"""Filters and components of masks, and counts of colours, from OpenCV."""
 
 from __future__ import annotations
 
@@ -30,6 +30,20 @@ def majority(mask: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """
     voted: NDArray[np.uint8] = cv2.medianBlur(mask, side)
     return voted
+
+
+def connected_components(mask: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Label the 8-connected regions of a mask.
+
+    Args:
+        mask: `(H, W)` uint8, foreground where it isn't 0.
+
+    Returns:
+        labels `(H, W)` int32, 0 = background; and `(N, 5)` int32 rows of left, top, width, height,
+        area in pixels, row 0 being the background.
+    """
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    return labels, stats
 
 
 def hsv_histogram(

@@ -27,6 +27,12 @@ PhotoSource = str | os.PathLike[str] | bytes
 MASK_THRESHOLD = 128
 # The most a JPEG can have; libpng refuses a million with lines of its own on stderr.
 _MAX_SIDE_PX = 65_535
+# A JPEG's blocks of 8 x 8 pixels can be decoded to fewer, which costs less.
+_REDUCED = (
+    (8, cv2.IMREAD_REDUCED_COLOR_8),
+    (4, cv2.IMREAD_REDUCED_COLOR_4),
+    (2, cv2.IMREAD_REDUCED_COLOR_2),
+)
 # A damaged picture is told by one exception; OpenCV would add lines of its own on stderr.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
@@ -51,7 +57,9 @@ class Box:
         return self.bottom - self.top
 
 
-def read_photo(source: PhotoSource, name: str | None = None) -> Photo:
+def read_photo(
+    source: PhotoSource, name: str | None = None, *, enough_px: int | None = None
+) -> Photo:
     """Decode a photo, upright and opaque.
 
     EXIF orientation is applied, transparency is laid over white, grey becomes RGB, 16 bits become
@@ -60,6 +68,8 @@ def read_photo(source: PhotoSource, name: str | None = None) -> Photo:
     Args:
         source: A path, or the bytes of a file (JPEG, PNG, WebP, BMP, TIFF or GIF).
         name: What messages call it, when `source` is bytes.
+        enough_px: A shorter side that is enough. A JPEG is then decoded at an eighth, a quarter or
+            half of its size, the least that has it; None decodes every pixel.
 
     Returns:
         `(H, W, 3)` uint8 RGB.
@@ -68,7 +78,7 @@ def read_photo(source: PhotoSource, name: str | None = None) -> Photo:
         PhotoError: If it can't be read, isn't a picture, is damaged or cut short, or is above
             `MAX_PHOTO_BYTES` or `MAX_PHOTO_PIXELS`. One line that names the file.
     """
-    stored, orientation = _decode(source, name)
+    stored, orientation = _decode(source, name, enough_px)
     return _upright(_opaque_rgb(stored, background=255), orientation)
 
 
@@ -93,13 +103,15 @@ def read_category_mask(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     Raises:
         PhotoError: As `read_photo`, and if it isn't grey with 8 bits: a palette's ids get lost.
     """
-    stored, orientation = _decode(path, None)
+    stored, orientation = _decode(path)
     if stored.ndim != 2 or stored.dtype != np.uint8:
         raise PhotoError(f"{path}: class ids need a grey picture of 8 bits, without a palette")
     return _upright(stored, orientation)
 
 
-def _decode(source: PhotoSource, name: str | None) -> tuple[NDArray[Any], int]:
+def _decode(
+    source: PhotoSource, name: str | None = None, enough_px: int | None = None
+) -> tuple[NDArray[Any], int]:
     """Give the pixels as OpenCV stores them (BGR order), and the orientation still to apply."""
     if isinstance(source, bytes):
         data, label = source, name or "photo"
@@ -125,10 +137,15 @@ def _decode(source: PhotoSource, name: str | None) -> tuple[NDArray[Any], int]:
             f"{label}: {header.width} x {header.height} pixels: "
             f"a side is longer than {_MAX_SIDE_PX}"
         )
+    # UNCHANGED keeps alpha and 16 bits and leaves the orientation to us: OpenCV's own handling of
+    # it differs by format and by version.
+    flags = cv2.IMREAD_UNCHANGED
+    if enough_px is not None and header.format == "JPEG":
+        shorter = min(header.width, header.height)
+        fits = (flag for factor, flag in _REDUCED if shorter // factor >= enough_px)
+        flags = next((flag | cv2.IMREAD_IGNORE_ORIENTATION for flag in fits), flags)
     try:
-        # UNCHANGED keeps alpha and 16 bits and leaves the orientation to us: OpenCV's own
-        # handling of it differs by format and by version.
-        stored = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        stored = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error as error:
         raise PhotoError(f"{label}: the {header.format} cannot be decoded (damaged?)") from error
     if stored is None or stored.size == 0:
@@ -203,20 +220,6 @@ def resize_bilinear(image: NDArray[Any], width: int, height: int) -> NDArray[Any
     """Resize bilinearly whichever way, for smooth maps such as confidence masks."""
     resized: NDArray[Any] = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
     return resized
-
-
-def connected_components(mask: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Label the 8-connected regions of a mask.
-
-    Args:
-        mask: `(H, W)` uint8, foreground where it isn't 0.
-
-    Returns:
-        labels `(H, W)` int32, 0 = background; and `(N, 5)` int32 rows of left, top, width, height,
-        area in pixels, row 0 being the background.
-    """
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
-    return labels, stats
 
 
 def bounding_box(mask: NDArray[np.uint8] | NDArray[np.bool_]) -> Box | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from edgeseg import limits
 from edgeseg.errors import DatasetError
 from edgeseg.files import PathLike, shown_path
-from edgeseg.formats.catalogue_file import has_control_characters
+from edgeseg.formats.text_table import has_control_characters
 from edgeseg.table import located_rows
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})

@@ -46,6 +46,9 @@ MAX_ATTRIBUTE_NAME_CHARS = 100
 MAX_ATTRIBUTE_CHARS = 2_000
 MAX_CATALOGUE_TEXT_BYTES = 256 * _MIB
 MAX_K = 10_000
+# What every JSON reader holds exactly.
+MAX_GENERATION = 2**53 - 1
+MAX_GOLDEN_QUERIES = 1_024
 MAX_HNSW_M = 64
 # Levels are drawn as -ln(u) / ln(M): a 17th one needs 16**16 items at M = 16.
 MAX_HNSW_LEVEL = 32

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg import hnsw
+from edgeseg.formats.codes import Codes
 from edgeseg.formats.graph import Graph
 
 # Up to here every item is compared and no graph is built. Measured through `Catalogue.search` at
@@ -21,19 +22,27 @@ EXACT_SEARCH_MAX_ITEMS = 3_500
 # Fitted to 30,000 drawn 128-d vectors in clusters, k = 10, processor time of 100 queries each on a
 # busy 2-core x86-64: a rough figure, which only time depends on.
 _EXACT_AMONG_SQUARED = 500
+# Their distances to a million items are 64 MB.
+_QUERIES_AT_ONCE = 16
 
 
 class NearestVectors:
     """Unit vectors to search; safe to use from several threads.
 
     Args:
-        vectors: ``(n, dim)`` float32, L2-normalised.
+        codes: of ``n`` vectors.
         graph: over the same vectors; None compares all of them each time.
+        removed: ``(n,)`` bool: those that are never found; None is none.
     """
 
-    def __init__(self, vectors: NDArray[np.float32], graph: Graph | None) -> None:
-        self._vectors = vectors
-        self._index = None if graph is None else hnsw.HnswIndex(vectors, graph)
+    def __init__(
+        self, codes: Codes, graph: Graph | None, removed: NDArray[np.bool_] | None = None
+    ) -> None:
+        self._codes = codes
+        # Beside a graph, whose index holds all floats, the few that are compared are decoded.
+        self._vectors = codes.decoded() if graph is None else None
+        self._index = None if graph is None else hnsw.HnswIndex(codes, graph, removed)
+        self._rows = None if removed is None else np.flatnonzero(~removed)
 
     def search(
         self,
@@ -49,32 +58,62 @@ class NearestVectors:
             query: ``(dim,)`` float32, L2-normalised.
             k: how many, at least 1.
             exact: compare one by one, also where the graph is quicker.
-            among: the rows to choose from, rising; None is all.
+            among: the rows to choose from, rising; None is all that are not removed.
 
         Returns:
             ``(k,)`` rows, nearest first and equal distances by row, and their cosine distances
             ``1 - cos``; fewer than ``k`` only where there are fewer to choose from.
         """
-        total = len(self._vectors) if among is None else len(among)
+        rows = self._rows if among is None else among
+        total = len(self._codes) if rows is None else len(rows)
         k = min(k, total)
         found = None
         if self._index is not None and not exact:
             if among is None:
                 found = self._index.nearest(query, k)
             elif total > max(
-                EXACT_SEARCH_MAX_ITEMS, math.isqrt(_EXACT_AMONG_SQUARED * len(self._vectors))
+                EXACT_SEARCH_MAX_ITEMS, math.isqrt(_EXACT_AMONG_SQUARED * len(self._codes))
             ):
-                allowed = np.zeros(len(self._vectors), np.bool_)
+                allowed = np.zeros(len(self._codes), np.bool_)
                 allowed[among] = True
                 found = self._index.nearest(query, k, allowed)
         if found is not None:
-            rows = np.sort(found)
-            distances = 1.0 - self._vectors[rows] @ query
-            order = np.argsort(distances, kind="stable")
-            return rows[order], distances[order]
-        distances = 1.0 - (self._vectors if among is None else self._vectors[among]) @ query
-        rows = _least(distances, k)
-        return (rows if among is None else among[rows]), distances[rows]
+            order = np.lexsort(found)
+            return found[0][order], found[1][order]
+        distances = self._distances(query, rows)
+        places = _least(distances, k)
+        return (places if rows is None else rows[places]), distances[places]
+
+    def exact_rows(self, queries: NDArray[np.float32], k: int) -> NDArray[np.int64]:
+        """The ``k`` nearest of each of several queries, compared one by one.
+
+        Args:
+            queries: ``(q, dim)`` float32, L2-normalised.
+            k: how many, at least 1 and at most as many as there are.
+
+        Returns:
+            ``(q, k)`` rows, nearest first and equal distances by row.
+        """
+        found = []
+        for start in range(0, len(queries), _QUERIES_AT_ONCE):
+            asked = queries[start : start + _QUERIES_AT_ONCE]
+            distances = np.concatenate(
+                [1.0 - asked @ vectors.T for _, vectors in self._codes.blocks()], axis=1
+            )
+            if self._rows is not None:
+                distances = distances[:, self._rows]
+            places = np.stack([_least(each, k) for each in distances])
+            found.append(places if self._rows is None else self._rows[places])
+        return np.concatenate(found)
+
+    def _distances(
+        self, query: NDArray[np.float32], rows: NDArray[np.int64] | None
+    ) -> NDArray[np.float32]:
+        """Of some rows, or of all."""
+        if self._vectors is not None:
+            return 1.0 - (self._vectors if rows is None else self._vectors[rows]) @ query
+        codes = self._codes if rows is None else Codes(self._codes.stored[rows])
+        return np.concatenate([1.0 - vectors @ query for _, vectors in codes.blocks()])
 
 
 def unit_vector(embedding: NDArray[np.float32]) -> NDArray[np.float32]:

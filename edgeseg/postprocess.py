@@ -117,7 +117,7 @@ def clean_confidence(
         `(h, w)` float32: 0 where a component was dropped, 1 where a hole was filled, else as given.
     """
     foreground = (confidence >= options.threshold).astype(np.uint8)
-    labels, stats = imaging.connected_components(foreground)
+    labels, stats = filters.connected_components(foreground)
     cleaned = confidence.copy()
     areas = stats[:, 4].copy()
     areas[0] = 0
@@ -131,7 +131,7 @@ def clean_confidence(
         cleaned[dropped[labels]] = 0.0
         foreground[dropped[labels]] = 0
     # A hole is a background component that doesn't reach the frame.
-    holes, stats = imaging.connected_components(1 - foreground)
+    holes, stats = filters.connected_components(1 - foreground)
     height, width = foreground.shape
     inside = (
         (stats[:, 0] > 0)

@@ -1,4 +1,4 @@
-"""The catalogue file: embeddings, SKUs, attributes and the search graph, ready to be searched.
+"""The catalogue file: embeddings, SKUs, attributes and the search graph, small and searchable.
 
 Layout and reasons are in FORMAT.md. The search library's own file is not used: it has no magic,
 version, checksum or dimension, and a malformed one overflows its heap. Here the graph is plain
@@ -7,8 +7,6 @@ arrays, and every index in them is checked, for its C++ code follows them unchec
 
 from __future__ import annotations
 
-import codecs
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,94 +14,65 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg import limits
-from edgeseg.errors import FormatError, LimitExceededError
+from edgeseg.errors import FormatError
 from edgeseg.files import PathLike
 from edgeseg.formats import container
+from edgeseg.formats.codes import PRECISIONS, Codes, check_codes
 from edgeseg.formats.document import Fields, canonical_json, parse_object
+from edgeseg.formats.golden import Golden, check_golden
 from edgeseg.formats.graph import Graph, check_graph
+from edgeseg.formats.text_table import TextTable, check_names, check_table
 
 SUFFIX = ".catalogue"
-# How far a stored embedding's squared length may be from 1: float32 rounding over 4096 components
-# is below 1e-4, while another scaling (0..255, say) is off by far more.
-_UNIT_TOLERANCE = 1e-3
-_TEXT_CHUNK_BYTES = 1 << 20
 
 KIND = container.Kind(
     name="catalogue",
     magic=b"\x89ESC\r\n\x1a\n",
-    format_version=1,
+    format_version=2,
     max_bytes=limits.MAX_CATALOGUE_BYTES,
     remake="make it again with `edgeseg index build`, or copy it again",
 )
 
 
-@dataclass(frozen=True)
-class TextTable:
-    """Strings in columns and rows, without one Python object for each.
-
-    Attributes:
-        rows: rows in each column.
-        offsets: ``(columns * rows + 1,)`` uint32; a cell is ``text[offsets[i]:offsets[i + 1]]``
-            with ``i = column * rows + row``.
-        text: the cells' UTF-8, one after another.
-    """
-
-    rows: int
-    offsets: NDArray[np.uint32]
-    text: memoryview
-
-    @classmethod
-    def of(cls, columns: Sequence[Sequence[str]]) -> TextTable:
-        """Make a table of columns of equal length.
-
-        Raises:
-            LimitExceededError: the text is longer than ``limits.MAX_CATALOGUE_TEXT_BYTES``.
-        """
-        cells = [cell.encode("utf-8") for column in columns for cell in column]
-        ends = np.cumsum([0, *(len(cell) for cell in cells)], dtype=np.int64)
-        if ends[-1] > limits.MAX_CATALOGUE_TEXT_BYTES:
-            raise LimitExceededError(
-                f"SKUs and attributes take {ends[-1]} bytes, and a catalogue holds "
-                f"{limits.MAX_CATALOGUE_TEXT_BYTES}"
-            )
-        return cls(len(columns[0]), ends.astype("<u4"), memoryview(b"".join(cells)))
-
-    def cell(self, column: int, row: int) -> str:
-        """One string."""
-        at = column * self.rows + row
-        return str(self.text[int(self.offsets[at]) : int(self.offsets[at + 1])], "utf-8")
-
-    def rows_equal(self, column: int, text: str) -> NDArray[np.int64]:
-        """The rows of a column whose cell is ``text``, rising."""
-        wanted = np.frombuffer(text.encode("utf-8"), np.uint8)
-        offsets = self.offsets[column * self.rows : (column + 1) * self.rows + 1].astype(np.int64)
-        rows = np.flatnonzero(np.diff(offsets) == len(wanted))
-        places = offsets[rows, None] + np.arange(len(wanted))
-        same = (np.frombuffer(self.text, np.uint8)[places] == wanted).all(axis=1)
-        found: NDArray[np.int64] = rows[same].astype(np.int64)
-        return found
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CatalogueData:
     """What a catalogue file holds.
 
     Attributes:
         embedder_digest: names the embedder and preprocessing that made the embeddings.
         attribute_names: the names of the table's columns after the SKU's.
-        vectors: ``(items, dim)`` float32, L2-normalised.
+        codes: the embeddings.
         table: column 0 has the SKUs, column ``1 + i`` the attribute ``attribute_names[i]``, where
             an empty cell stands for none.
         graph: the HNSW graph; ``None`` when the catalogue is small enough to search exactly.
+        generation: of the published catalogue; 0 before it was ever published.
+        removed: ``(rows,)`` bool: tombstones, rows whose item left, and which the graph still
+            passes; ``None`` is none.
+        golden: queries with their answers; ``None`` before they were asked.
         digest: names all of the file's bytes; empty before it was ever saved.
     """
 
     embedder_digest: str
     attribute_names: tuple[str, ...]
-    vectors: NDArray[np.float32]
+    codes: Codes
     table: TextTable
     graph: Graph | None
+    generation: int = 0
+    removed: NDArray[np.bool_] | None = None
+    golden: Golden | None = None
     digest: str = ""
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """The rows with an item, rising."""
+        if self.removed is None:
+            return np.arange(len(self.codes))
+        return np.flatnonzero(~self.removed)
+
+    @property
+    def items(self) -> int:
+        """How many items."""
+        return len(self.codes) - (0 if self.removed is None else int(self.removed.sum()))
 
 
 def encode_catalogue(data: CatalogueData) -> list[bytes | memoryview]:
@@ -112,25 +81,35 @@ def encode_catalogue(data: CatalogueData) -> list[bytes | memoryview]:
     Raises:
         FormatError: ``data`` could not be read back.
     """
-    items, dim = data.vectors.shape
+    rows, dim = data.codes.stored.shape
     index = {
         "attributes": list(data.attribute_names),
         "dim": dim,
         "distance": "cosine",
         "embedder_digest": data.embedder_digest,
+        "generation": data.generation,
+        "golden": None if data.golden is None else data.golden.settings(),
         "graph": None if data.graph is None else data.graph.settings(),
-        "items": items,
+        "precision": data.codes.precision,
+        "rows": rows,
+        "tombstones": rows - data.items,
     }
     sections: dict[str, bytes | memoryview] = {
         "catalogue.json": canonical_json(index),
         "text.offsets": _bytes_of(data.table.offsets, "<u4"),
         "text": data.table.text,
-        "vectors": _bytes_of(data.vectors, "<f4"),
+        "vectors": _bytes_of(data.codes.stored, PRECISIONS[data.codes.precision]),
     }
     if data.graph is not None:
         sections["graph.levels"] = _bytes_of(data.graph.levels, "u1")
-        sections["graph.counts"] = _bytes_of(data.graph.counts, "<u2")
-        sections["graph.neighbours"] = _bytes_of(data.graph.neighbours, "<u4")
+        sections["graph.counts"] = _bytes_of(data.graph.counts, "u1")
+        sections["graph.steps"] = _bytes_of(data.graph.steps, "<u2")
+        sections["graph.long_steps"] = _bytes_of(data.graph.long_steps, "<u4")
+    if data.removed is not None and data.removed.any():
+        sections["tombstones"] = np.packbits(data.removed, bitorder="little").data
+    if data.golden is not None:
+        sections["golden.queries"] = _bytes_of(data.golden.queries.stored, "i1")
+        sections["golden.answers"] = _bytes_of(data.golden.answers, "<u4")
     _from_sections({name: memoryview(part) for name, part in sections.items()}, "")
     return container.encode(KIND, sections)
 
@@ -142,7 +121,7 @@ def read_catalogue(path: PathLike) -> CatalogueData:
         FormatError: it is not a catalogue, is damaged or was made by another generation.
         EdgesegError: it cannot be read.
     """
-    opened = container.read(KIND, path)
+    opened = container.read(KIND, path, mapped=True)
     with container.named(KIND, path):
         return _from_sections(dict(opened.sections), opened.digest)
 
@@ -167,96 +146,86 @@ def _from_sections(sections: dict[str, memoryview], digest: str) -> CatalogueDat
     if fields.text("distance") != "cosine":
         raise FormatError('"distance" of catalogue.json is not cosine')
     embedder_digest = fields.sha256("embedder_digest")
+    generation = fields.integer("generation", 0, limits.MAX_GENERATION)
+    golden_settings = fields.take("golden")
     graph_settings = fields.take("graph")
-    items = fields.integer("items", 1, limits.MAX_ITEMS)
+    precision = fields.text("precision")
+    rows = fields.integer("rows", 1, limits.MAX_ITEMS)
+    tombstones = fields.integer("tombstones", 0, rows - 1)
     fields.done()
-    _check_names(names)
-    cells = (1 + len(names)) * items
-    offsets = _array(sections, "text.offsets", "<u4", cells + 1)
-    table = TextTable(items, offsets, _taken(sections, "text"))
-    _check_table(table)
-    vectors = _array(sections, "vectors", "<f4", items * dim).reshape(items, dim)
-    _check_vectors(vectors)
+    if precision not in PRECISIONS:
+        raise FormatError('"precision" of catalogue.json is none of ' + ", ".join(PRECISIONS))
+    check_names(names)
+    removed = _tombstones(sections, rows, tombstones) if tombstones else None
+    cells = (1 + len(names)) * rows
+    offsets = array_of(sections, "text.offsets", "<u4", cells + 1)
+    table = TextTable(rows, offsets, _taken(sections, "text"))
+    check_table(table, removed)
+    stored = array_of(sections, "vectors", PRECISIONS[precision], rows * dim)
+    codes = Codes(stored.reshape(rows, dim))
+    check_codes(codes)
     graph = None
     if graph_settings is not None:
-        graph = Graph.from_settings(
-            graph_settings,
-            levels=_array(sections, "graph.levels", "u1", items),
-            counts=_array(sections, "graph.counts", "<u2", None),
-            neighbours=_array(sections, "graph.neighbours", "<u4", None),
-        )
-        check_graph(graph)
+        graph = _graph(sections, graph_settings, rows)
+    golden = None
+    if golden_settings is not None:
+        golden = _golden(sections, golden_settings, dim)
+        check_golden(golden, rows, removed)
     if sections:
         raise FormatError(f"it has an unknown section: {min(sections)}")
-    return CatalogueData(embedder_digest, tuple(names), vectors, table, graph, digest)
+    return CatalogueData(
+        embedder_digest,
+        tuple(names),
+        codes,
+        table,
+        graph,
+        generation,
+        removed,
+        golden,
+        digest,
+    )
 
 
-def _check_names(names: list[Any]) -> None:
-    for name in names:
-        if not isinstance(name, str) or not name or not name.isprintable():
-            raise FormatError("an attribute's name is empty or not plain text")
-        if len(name) > limits.MAX_ATTRIBUTE_NAME_CHARS:
-            raise LimitExceededError("an attribute's name is too long")
-    if len(set(names)) != len(names):
-        raise FormatError("an attribute's name occurs twice")
+def _graph(sections: dict[str, memoryview], settings: object, rows: int) -> Graph:
+    graph = Graph.from_settings(
+        settings,
+        levels=array_of(sections, "graph.levels", "u1", rows),
+        counts=array_of(sections, "graph.counts", "u1", None),
+        steps=array_of(sections, "graph.steps", "<u2", None),
+        long_steps=array_of(sections, "graph.long_steps", "<u4", None),
+    )
+    check_graph(graph)
+    return graph
 
 
-def _check_table(table: TextTable) -> None:
-    text = np.frombuffer(table.text, np.uint8)
-    if len(text) > limits.MAX_CATALOGUE_TEXT_BYTES:
-        raise LimitExceededError("its text is too long")
-    ends = table.offsets
-    if ends[0] != 0 or ends[-1] != len(text) or bool((ends[1:] < ends[:-1]).any()):
-        raise FormatError("its text offsets do not rise from 0 to the text's length")
-    inner = ends[ends < len(text)]
-    if bool((text[inner] & 0xC0 == 0x80).any()):
-        raise FormatError("a text offset falls inside a character")
-    _check_text(table.text)
-    lengths = np.diff(ends).reshape(-1, table.rows)
-    # In bytes, so up to four times the limit in characters: this bounds memory, no more.
-    if int(lengths[0].max()) > 4 * limits.MAX_SKU_CHARS:
-        raise LimitExceededError(f"a SKU is longer than {limits.MAX_SKU_CHARS} characters")
-    if int(lengths[1:].max(initial=0)) > 4 * limits.MAX_ATTRIBUTE_CHARS:
-        raise LimitExceededError(
-            f"an attribute is longer than {limits.MAX_ATTRIBUTE_CHARS} characters"
-        )
-    if not bool(lengths[0].all()):
-        raise FormatError("a SKU is empty")
-    if len({table.cell(0, row) for row in range(table.rows)}) != table.rows:
-        raise FormatError("a SKU occurs twice")
+def _golden(sections: dict[str, memoryview], settings: object, dim: int) -> Golden:
+    fields = Fields(settings, "the golden queries of catalogue.json")
+    k = fields.integer("k", 1, limits.MAX_K)
+    queries = fields.integer("queries", 1, limits.MAX_GOLDEN_QUERIES)
+    floor = fields.number("recall_floor")
+    fields.done()
+    codes = Codes(array_of(sections, "golden.queries", "i1", queries * dim).reshape(queries, dim))
+    check_codes(codes)
+    answers = array_of(sections, "golden.answers", "<u4", queries * k).reshape(queries, k)
+    return Golden(codes, answers, floor)
 
 
-def _check_text(text: memoryview) -> None:
-    """UTF-8 without control characters: a terminal would obey those, and matches print the text."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    for start in range(0, len(text), _TEXT_CHUNK_BYTES):
-        chunk = text[start : start + _TEXT_CHUNK_BYTES]
-        try:
-            decoded = decoder.decode(bytes(chunk), final=start + len(chunk) == len(text))
-        except UnicodeDecodeError as error:
-            raise FormatError("its text is not UTF-8") from error
-        if has_control_characters(decoded):
-            raise FormatError("its text has control characters")
+def _tombstones(sections: dict[str, memoryview], rows: int, count: int) -> NDArray[np.bool_]:
+    packed = array_of(sections, "tombstones", "u1", -(-rows // 8))
+    bits = np.unpackbits(packed, bitorder="little").astype(np.bool_)
+    if bool(bits[rows:].any()) or int(bits.sum()) != count:
+        raise FormatError("its tombstones are not as many as it says, or lie behind its last row")
+    return bits[:rows]
 
 
-def has_control_characters(text: str) -> bool:
-    """Whether ``text`` has a C0 or C1 control character, line breaks included."""
-    codes = np.frombuffer(text.encode("utf-32-le"), "<u4")
-    return bool(((codes < 0x20) | ((codes >= 0x7F) & (codes < 0xA0))).any())
-
-
-def _check_vectors(vectors: NDArray[np.float32]) -> None:
-    with np.errstate(over="ignore", invalid="ignore"):
-        squares = np.einsum("ij,ij->i", vectors, vectors)
-        # Written so that NaN, for which every comparison is false, is refused too.
-        unit = bool((np.abs(squares - 1.0) <= _UNIT_TOLERANCE).all())
-    if not unit:
-        raise FormatError("an embedding is not finite and of length 1")
-
-
-def _array(
+def array_of(
     sections: dict[str, memoryview], name: str, dtype: str, length: int | None
 ) -> NDArray[Any]:
+    """Take a section out as an array.
+
+    Raises:
+        FormatError: it is missing, or has another length.
+    """
     section = _taken(sections, name)
     size = np.dtype(dtype).itemsize
     if len(section) % size or (length is not None and len(section) != length * size):

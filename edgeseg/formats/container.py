@@ -20,7 +20,7 @@ from edgeseg.errors import (
     LimitExceededError,
     UnsupportedFormatVersionError,
 )
-from edgeseg.files import PathLike, read_bounded, sha256_hex, shown_path, write_atomic
+from edgeseg.files import PathLike, map_bounded, read_bounded, sha256_hex, shown_path, write_atomic
 from edgeseg.formats.document import Fields, canonical_json, parse_object
 
 ALIGNMENT_BYTES = 64
@@ -128,14 +128,19 @@ def write(kind: Kind, path: PathLike, sections: Mapping[str, bytes | memoryview]
     write_atomic(path, encode(kind, sections))
 
 
-def read(kind: Kind, path: PathLike) -> Container:
+def read(kind: Kind, path: PathLike, *, mapped: bool = False) -> Container:
     """Read a container file.
+
+    Args:
+        kind: which one it must be.
+        path: the file.
+        mapped: map it into memory instead of reading it, see :func:`edgeseg.files.map_bounded`.
 
     Raises:
         FormatError: its bytes break the format; the message names the file.
         EdgesegError: the file cannot be read at all.
     """
-    data = read_bounded(path, kind.max_bytes, kind.name)
+    data = (map_bounded if mapped else read_bounded)(path, kind.max_bytes, kind.name)
     with named(kind, path):
         return decode(kind, data)
 
@@ -156,7 +161,7 @@ class named:  # noqa: N801 - reads as a verb in `with named(kind, path):`
             raise type(error)(message) from error
 
 
-def decode(kind: Kind, data: bytes) -> Container:
+def decode(kind: Kind, data: bytes | memoryview) -> Container:
     """Check a container's bytes from the first to the last and give its sections.
 
     Every byte of the file is covered: by the header's digest, by a section's digest, or by the

@@ -28,7 +28,7 @@ from tests.edgeseg.formats.samples import (
     manifest,
     two_items,
     unit_vectors,
-    with_graph,
+    with_everything,
 )
 
 BUNDLE_SECTIONS = {"manifest.json": manifest().to_bytes(), **bundle_sections()}
@@ -40,12 +40,22 @@ CLASSES_SECTIONS = {
 }
 CLASSES_BUNDLE = b"".join(container.encode(bundle.KIND, CLASSES_SECTIONS, 2))
 PLAIN_CATALOGUE = b"".join(encode_catalogue(two_items()))
-GRAPH_CATALOGUE = b"".join(encode_catalogue(with_graph()))
+FULL_CATALOGUE = b"".join(encode_catalogue(with_everything()))
 READERS: dict[bytes, Callable[[bytes], Any]] = {
     BUNDLE: Bundle.from_bytes,
     CLASSES_BUNDLE: Bundle.from_bytes,
     PLAIN_CATALOGUE: decode_catalogue,
-    GRAPH_CATALOGUE: decode_catalogue,
+    FULL_CATALOGUE: decode_catalogue,
+}
+NUMBERS: dict[str, Any] = {
+    "graph.levels": np.uint8,
+    "graph.counts": np.uint8,
+    "graph.steps": np.uint16,
+    "golden.answers": np.uint32,
+    "golden.queries": np.uint8,
+    "tombstones": np.uint8,
+    "text.offsets": np.uint32,
+    "vectors": np.uint8,
 }
 # Files of these tests are below 20 kB. Reading may take their parsed JSON and some arrays of
 # indices beside them; a length that was believed would take gigabytes.
@@ -140,7 +150,7 @@ def test_sections_changed_and_sealed_anew(original: bytes, data: st.DataObject) 
 def test_json_fields_replaced_and_sealed_anew(name: str, path: list[int], value: Any) -> None:
     is_catalogue = name == "catalogue.json"
     kind = catalogue_file.KIND if is_catalogue else bundle.KIND
-    original = GRAPH_CATALOGUE if is_catalogue else BUNDLE
+    original = FULL_CATALOGUE if is_catalogue else BUNDLE
     sections = {n: bytes(part) for n, part in container.decode(kind, original).sections.items()}
     document: Any = json.loads(sections[name])
     node = document
@@ -184,7 +194,7 @@ def test_classes_replaced_and_sealed_anew(version: int, value: Any) -> None:
 
 @many
 @given(
-    st.sampled_from(["graph.levels", "graph.counts", "graph.neighbours", "text.offsets"]),
+    st.sampled_from(sorted(NUMBERS)),
     st.lists(
         st.tuples(
             st.integers(0, 10_000), st.sampled_from([0, 1, 2, 3, 59, 60, 61, 255, 2**32 - 1])
@@ -196,9 +206,9 @@ def test_classes_replaced_and_sealed_anew(version: int, value: Any) -> None:
 def test_numbers_of_a_graph_replaced_and_sealed_anew(
     name: str, changes: list[tuple[int, int]]
 ) -> None:
-    opened = container.decode(catalogue_file.KIND, GRAPH_CATALOGUE)
+    opened = container.decode(catalogue_file.KIND, FULL_CATALOGUE)
     sections = {n: bytes(part) for n, part in opened.sections.items()}
-    dtype = {"graph.levels": np.uint8, "graph.counts": np.uint16}.get(name, np.uint32)
+    dtype = NUMBERS[name]
     numbers = np.frombuffer(sections[name], dtype).copy()
     for position, number in changes:
         numbers[position % len(numbers)] = number % (np.iinfo(dtype).max + 1)

@@ -16,14 +16,15 @@ import pytest
 from edgeseg import catalogue as catalogue_module
 from edgeseg.catalogue import Catalogue, Item
 from edgeseg.errors import DatasetError, EdgesegError, FormatError, ModelContractError
-from edgeseg.formats.catalogue_file import CatalogueData, TextTable
+from edgeseg.formats.catalogue_file import CatalogueData
+from edgeseg.formats.text_table import TextTable
 from edgeseg.nearest import EXACT_SEARCH_MAX_ITEMS
 from tests.edgeseg.formats.samples import EMBEDDER_DIGEST, unit_vectors, with_graph
 
 
 def made(items: int, dim: int = 16) -> Catalogue:
     rows = [Item(f"sku-{row}", {"row": str(row)} if row % 2 else {}) for row in range(items)]
-    return Catalogue.from_embeddings(rows, unit_vectors(items, dim), EMBEDDER_DIGEST)
+    return Catalogue.from_embeddings(rows, unit_vectors(items, dim), EMBEDDER_DIGEST, "float32")
 
 
 @pytest.fixture(scope="module")
@@ -93,13 +94,14 @@ def test_a_graph_that_cannot_reach_k_falls_back_to_exact_search() -> None:
         seed=1,
         entry_point=0,
         levels=np.zeros(60, np.uint8),
-        counts=np.zeros(60, np.uint16),
-        neighbours=np.zeros(0, np.uint32),
+        counts=np.zeros(60, np.uint8),
+        steps=np.zeros(0, np.uint16),
+        long_steps=np.zeros(0, np.uint32),
     )
     table = TextTable.of([[f"sku-{row}" for row in range(60)]])
-    catalogue = Catalogue(CatalogueData(EMBEDDER_DIGEST, (), data.vectors, table, lonely))
-    matches = catalogue.search(data.vectors[7], 10)
-    assert matches == catalogue.search(data.vectors[7], 10, exact=True)
+    catalogue = Catalogue(CatalogueData(EMBEDDER_DIGEST, (), data.codes, table, lonely))
+    matches = catalogue.search(data.codes.decoded()[7], 10)
+    assert matches == catalogue.search(data.codes.decoded()[7], 10, exact=True)
     assert matches[0].sku == "sku-7"
 
 

@@ -31,7 +31,7 @@ def catalogue_of(skus: list[str], vectors: np.ndarray | None = None) -> Catalogu
         vectors = np.array([1.0] + 15 * [0.0]) + 0.1 * unit_vectors(len(skus), 16)
     vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     items = [Item(sku) for sku in skus]
-    return Catalogue.from_embeddings(items, vectors.astype(np.float32), EMBEDDER_DIGEST)
+    return Catalogue.from_embeddings(items, vectors.astype(np.float32), EMBEDDER_DIGEST, "float32")
 
 
 @pytest.fixture

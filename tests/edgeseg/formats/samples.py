@@ -8,9 +8,12 @@ import numpy as np
 
 from edgeseg import hnsw
 from edgeseg.colour_descriptor import HISTOGRAM_LENGTH
-from edgeseg.formats.catalogue_file import CatalogueData, TextTable
+from edgeseg.formats.catalogue_file import CatalogueData
+from edgeseg.formats.codes import Codes
 from edgeseg.formats.container import Kind
+from edgeseg.formats.golden import Golden
 from edgeseg.formats.manifest import ColourManifest, Manifest, NetworkManifest
+from edgeseg.formats.text_table import TextTable
 from edgeseg.preprocessing import Preprocessing
 
 TINY = Kind(
@@ -92,14 +95,24 @@ def unit_vectors(items: int, dim: int, seed: int = 0) -> np.ndarray:
 
 def two_items() -> CatalogueData:
     """Two items, one attribute, no graph."""
-    vectors = np.array([[1, 0], [0.6, 0.8]], np.float32)
+    codes = Codes(np.array([[127, 0], [3, -4]], np.int8))
     table = TextTable.of([["a", "bé"], ["red", ""]])
-    return CatalogueData(EMBEDDER_DIGEST, ("colour",), vectors, table, None)
+    return CatalogueData(EMBEDDER_DIGEST, ("colour",), codes, table, None)
 
 
 def with_graph(items: int = 60, dim: int = 8) -> CatalogueData:
     """Items with a graph of several levels (m = 2 makes many)."""
-    vectors = unit_vectors(items, dim)
+    codes = Codes.encode(unit_vectors(items, dim), "int8")
     table = TextTable.of([[f"sku-{row}" for row in range(items)]])
-    graph = hnsw.build_graph(vectors, m=2, ef_construction=20)
-    return CatalogueData(EMBEDDER_DIGEST, (), vectors, table, graph)
+    graph = hnsw.build_graph(codes, m=2, ef_construction=20)
+    return CatalogueData(EMBEDDER_DIGEST, (), codes, table, graph)
+
+
+def with_everything() -> CatalogueData:
+    """Items with a graph, two of them gone, in the third generation, with golden queries."""
+    data = with_graph()
+    removed = np.zeros(len(data.codes), np.bool_)
+    removed[[3, 50]] = True
+    skus = ["" if gone else f"sku-{row}" for row, gone in enumerate(removed)]
+    golden = Golden(Codes(data.codes.stored[:2]), np.array([[0, 1], [1, 59]], "<u4"), 0.5)
+    return replace(data, table=TextTable.of([skus]), removed=removed, golden=golden, generation=3)

@@ -15,19 +15,27 @@ from edgeseg.formats import container
 from edgeseg.formats.catalogue_file import (
     KIND,
     CatalogueData,
-    TextTable,
     decode_catalogue,
     encode_catalogue,
 )
-from tests.edgeseg.formats.samples import EMBEDDER_DIGEST, two_items, with_graph
+from edgeseg.formats.codes import PRECISIONS, Codes
+from edgeseg.formats.graph import LONG_STEP, Graph, packed_lists
+from edgeseg.formats.text_table import TextTable
+from tests.edgeseg.formats.samples import (
+    EMBEDDER_DIGEST,
+    two_items,
+    unit_vectors,
+    with_everything,
+    with_graph,
+)
 
 GOLDEN_SECTIONS = {
     "catalogue.json": b'{"attributes":["colour"],"dim":2,"distance":"cosine","embedder_digest":"'
     + EMBEDDER_DIGEST.encode()
-    + b'","graph":null,"items":2}',
+    + b'","generation":0,"golden":null,"graph":null,"precision":"int8","rows":2,"tombstones":0}',
     "text.offsets": b"\0\0\0\0\1\0\0\0\4\0\0\0\7\0\0\0\7\0\0\0",
     "text": b"ab\xc3\xa9red",
-    "vectors": b"\0\0\x80?\0\0\0\0\x9a\x99\x19?\xcd\xccL?",
+    "vectors": b"\x7f\0\3\xfc",
 }
 
 
@@ -48,7 +56,7 @@ def test_the_golden_bytes_are_written_and_read() -> None:
     sections = container.decode(KIND, data).sections
     assert {name: bytes(part) for name, part in sections.items()} == GOLDEN_SECTIONS
     # A change of this is a change of the format, and needs a new format_version.
-    assert sha256_hex(data) == "8a68afc724c9f5fe92e066074fafc386099ccd5e608a0c11cb02963db66e38f1"
+    assert sha256_hex(data) == "443cdc645aebc1d2810259a5e4478e9d772f25c520e529a70758da9f26f88db4"
     opened = decode_catalogue(data)
     assert opened.attribute_names == ("colour",)
     assert [opened.table.cell(column, row) for column in (0, 1) for row in (0, 1)] == [
@@ -57,7 +65,8 @@ def test_the_golden_bytes_are_written_and_read() -> None:
         "red",
         "",
     ]
-    np.testing.assert_array_equal(opened.vectors, two_items().vectors)
+    wanted = np.array([[1, 0], [0.6, -0.8]], np.float32)
+    np.testing.assert_array_equal(opened.codes.decoded(), wanted)
 
 
 def test_a_graph_comes_back_as_it_was() -> None:
@@ -67,7 +76,7 @@ def test_a_graph_comes_back_as_it_was() -> None:
     assert data.graph is not None
     assert opened.graph.settings() == data.graph.settings()
     assert int(data.graph.levels.max()) >= 2
-    for name in ("levels", "counts", "neighbours"):
+    for name in ("levels", "counts", "steps", "long_steps"):
         np.testing.assert_array_equal(getattr(opened.graph, name), getattr(data.graph, name))
     assert encoded(opened) == encoded(data)
 
@@ -78,12 +87,11 @@ def test_a_graph_comes_back_as_it_was() -> None:
         ({"vectors": None}, "vectors is missing"),
         ({"spare": b""}, "unknown section: spare"),
         ({"graph__levels": b"\0\0"}, "unknown section"),
-        ({"vectors": bytes(16)}, "length 1"),
-        ({"vectors": np.array([[1, 0], [np.nan, 0]], "<f4").tobytes()}, "length 1"),
-        ({"vectors": np.array([[1, 0], [np.inf, 0]], "<f4").tobytes()}, "length 1"),
-        ({"vectors": np.array([[1, 0], [3e38, 3e38]], "<f4").tobytes()}, "length 1"),
-        ({"vectors": bytes(12)}, "wrong length"),
-        ({"vectors": bytes(15)}, "wrong length"),
+        ({"vectors": b"\x7f\0\0\0"}, "all 0"),
+        ({"vectors": b"\x7f\0\1\x80"}, "is -128"),
+        ({"vectors": bytes(3)}, "wrong length"),
+        ({"tombstones": b"\0"}, "unknown section"),
+        ({"golden__queries": b"\1\1"}, "unknown section"),
         ({"text": b"ab\xffred "}, "not UTF-8"),
         ({"text": b"ab\xc3redx"}, "not UTF-8"),
         ({"text": b"ab\xc3\xa9re"}, "do not rise"),
@@ -108,9 +116,16 @@ def test_each_broken_section_is_refused(sections: dict[str, bytes | None], words
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        (b'"items":2', b'"items":3'),
-        (b'"items":2', b'"items":0'),
-        (b'"items":2', b'"items":1000000'),
+        (b'"rows":2', b'"rows":3'),
+        (b'"rows":2', b'"rows":0'),
+        (b'"rows":2', b'"rows":1000000'),
+        (b'"tombstones":0', b'"tombstones":1'),
+        (b'"tombstones":0', b'"tombstones":2'),
+        (b'"generation":0', b'"generation":-1'),
+        (b'"generation":0', b'"generation":9007199254740992'),
+        (b'"int8"', b'"int4"'),
+        (b'"int8"', b'"float32"'),
+        (b'"golden":null', b'"golden":{}'),
         (b'"dim":2', b'"dim":4'),
         (b'"dim":2', b'"dim":2.0'),
         (b'"cosine"', b'"l2"'),
@@ -123,7 +138,7 @@ def test_each_broken_section_is_refused(sections: dict[str, bytes | None], words
         (b'["colour"]', b'["a\\nb"]'),
         (b'["colour"]', b'["' + b"x" * 300 + b'"]'),
         (b'["colour"]', b'["a","a"]'),
-        (b'"items"', b'"item"'),
+        (b'"rows"', b'"row"'),
         (b"{", b'{"more":1,'),
     ],
 )
@@ -131,6 +146,112 @@ def test_each_wrong_field_is_refused(old: bytes, new: bytes) -> None:
     changed = GOLDEN_SECTIONS["catalogue.json"].replace(old, new, 1)
     with pytest.raises(FormatError):
         decoded_with(catalogue__json=changed)
+
+
+@pytest.mark.parametrize(
+    ("precision", "rows"),
+    [
+        ("float32", [[1, 0], [np.nan, 0]]),
+        ("float32", [[1, 0], [np.inf, 0]]),
+        ("float32", [[1, 0], [3e38, 3e38]]),
+        ("float32", [[1, 0], [0, 0]]),
+        ("float16", [[1, 0], [1, 0.1]]),
+        ("float16", [[1, 0], [np.nan, 0]]),
+    ],
+)
+def test_what_has_not_length_1_is_refused(precision: str, rows: list[list[float]]) -> None:
+    document = GOLDEN_SECTIONS["catalogue.json"].replace(b"int8", precision.encode())
+    vectors = np.array(rows, PRECISIONS[precision]).tobytes()
+    with pytest.raises(FormatError, match="length 1"):
+        decoded_with(catalogue__json=document, vectors=vectors)
+
+
+@pytest.mark.parametrize(
+    ("precision", "tolerance"),
+    # Half a step of 1/127 of the largest component; half a unit in float16's last place.
+    [("int8", 0.5 / 127), ("float16", 2**-12), ("float32", 0.0)],
+)
+def test_codes_are_as_near_as_their_precision(precision: str, tolerance: float) -> None:
+    vectors = unit_vectors(5000, 24)
+    codes = Codes.encode(vectors, precision)
+    assert codes.precision == precision
+    decoded = codes.decoded()
+    assert decoded.dtype == np.float32
+    # Dividing by the code's length moves a component by less than rounding did.
+    largest = np.abs(vectors).max(axis=1, keepdims=True)
+    assert (np.abs(decoded - vectors) <= 2 * tolerance * largest).all()
+    np.testing.assert_allclose(np.linalg.norm(decoded, axis=1), 1.0, atol=1e-6)
+    chosen = np.array([4999, 0, 77])
+    np.testing.assert_array_equal(codes.decoded(chosen), decoded[chosen])
+    np.testing.assert_array_equal(np.concatenate([part for _, part in codes.blocks()]), decoded)
+
+
+def test_long_codes_are_added_without_rounding() -> None:
+    stored = np.full((1, 4096), 127, np.int8)
+    stored[0, 0] = 126
+    length = float(np.sqrt(np.sum(stored.astype(np.int64) ** 2)))
+    decoded = Codes(stored).decoded()
+    np.testing.assert_array_equal(decoded, (stored / np.float32(length)).astype(np.float32))
+
+
+def test_everything_comes_back_as_it_was() -> None:
+    data = with_everything()
+    opened = decode_catalogue(encoded(data))
+    assert opened.generation == 3
+    assert opened.items == 58
+    assert opened.rows.tolist() == [row for row in range(60) if row not in (3, 50)]
+    assert opened.golden is not None
+    assert data.golden is not None
+    assert opened.golden.settings() == data.golden.settings()
+    np.testing.assert_array_equal(opened.golden.answers, data.golden.answers)
+    np.testing.assert_array_equal(opened.golden.queries.stored, data.golden.queries.stored)
+    assert encoded(opened) == encoded(data)
+
+
+def _with_section(name: str, part: bytes) -> CatalogueData:
+    """Read the catalogue with everything, one section of it replaced, sealed anew."""
+    opened = container.decode(KIND, encoded(with_everything())).sections
+    sections: dict[str, bytes | memoryview] = {**opened, name: part}
+    return decode_catalogue(b"".join(container.encode(KIND, sections)))
+
+
+@pytest.mark.parametrize(
+    ("name", "part", "words"),
+    [
+        ("tombstones", bytes(8), "not as many"),
+        ("tombstones", b"\x08\0\0\0\0\0\0\x10", "behind its last row"),
+        ("tombstones", bytes(9), "wrong length"),
+        ("tombstones", b"\x11\0\0\0\0\0\0\0", "SKU is empty"),
+        ("golden.answers", np.array([0, 1, 1, 1], "<u4").tobytes(), "twice"),
+        ("golden.answers", np.array([0, 1, 1, 3], "<u4").tobytes(), "no item"),
+        ("golden.answers", np.array([0, 1, 1, 60], "<u4").tobytes(), "no item"),
+        ("golden.answers", bytes(12), "wrong length"),
+        ("golden.queries", bytes(16), "all 0"),
+        ("graph.long_steps", bytes(4), "long steps"),
+    ],
+)
+def test_each_wrong_addition_is_refused(name: str, part: bytes, words: str) -> None:
+    with pytest.raises(FormatError, match=words):
+        _with_section(name, part)
+
+
+def test_a_removed_row_has_no_text() -> None:
+    data = with_everything()
+    table = TextTable.of([[f"sku-{row}" for row in range(60)]])
+    with pytest.raises(FormatError, match="removed item has text"):
+        encode_catalogue(replace(data, table=table))
+
+
+def test_steps_beyond_16_bits_are_kept() -> None:
+    counts = np.array([3, 0, 2, 1], np.uint8)
+    neighbours = np.array([200_000, 0, 65_534, 131_070, 65_535, 999_999], np.uint32)
+    steps, long_steps = packed_lists(counts, neighbours)
+    assert steps.tolist() == [0, 65_534, LONG_STEP, LONG_STEP, LONG_STEP, LONG_STEP]
+    assert long_steps.tolist() == [134_466, 65_535, 65_535, 999_999]
+    graph = Graph(2, 10, 1, 0, np.zeros(4, np.uint8), counts, steps, long_steps)
+    rising = [0, 65_534, 200_000, 65_535, 131_070, 999_999]
+    assert graph.neighbours().tolist() == rising
+    assert [links.tolist() for _, links in graph.lists(2)] == [rising[:3], rising[3:]]
 
 
 def test_long_texts_are_refused() -> None:
@@ -150,30 +271,44 @@ def _changed_graph(**changes: Any) -> CatalogueData:
 def test_each_unsafe_graph_is_refused() -> None:
     graph = with_graph().graph
     assert graph is not None
-    items = len(graph.levels)
+    rows = len(graph.levels)
     low = int(np.flatnonzero(graph.levels == 0)[0])
+    lists = np.split(graph.neighbours(), np.cumsum(graph.counts)[:-1])
 
-    def changed(name: str, at: int, value: int) -> Any:
+    def with_list(number: int, links: list[int]) -> Any:
+        """One list replaced."""
+        changed = [*lists[:number], np.array(links, np.uint32), *lists[number + 1 :]]
+        counts = np.array([len(each) for each in changed], np.uint8)
+        steps, long_steps = packed_lists(counts, np.concatenate(changed).astype(np.uint32))
+        return {"counts": counts, "steps": steps, "long_steps": long_steps}
+
+    def with_number(name: str, at: int, value: int) -> Any:
         array = getattr(graph, name).copy()
         array[at] = value
         return {name: array}
 
-    first_upper = int(graph.counts[:items].sum())
-    moved = graph.counts.copy()
-    moved[0] += 1
+    last = int(graph.counts[-1])
+    short = np.array([LONG_STEP - 1], np.uint32)
     unsafe: list[tuple[dict[str, Any], str]] = [
-        (changed("neighbours", 0, items), "leads to no item"),
-        (changed("neighbours", 0, 2**32 - 1), "leads to no item"),
+        (with_list(0, [rows]), "leads to no item"),
+        (with_list(0, [2**32 - 1]), "leads to no item"),
+        (with_list(0, [5, 5]), "does not rise"),
         # A list on level 1 that leads to an item without a level 1: hnswlib would follow a null.
-        (changed("neighbours", first_upper, low), "below the link's level"),
-        (changed("counts", 0, 2 * graph.m + 1), "too long"),
-        (changed("counts", items, graph.m + 1), "too long"),
-        (changed("levels", low, 1), "number of neighbour lists"),
-        (changed("levels", low, 200), "too high a level"),
+        (with_list(rows, [low]), "below the link's level"),
+        (with_list(0, list(range(2 * graph.m + 1))), "too long"),
+        (with_list(rows, list(range(graph.m + 1))), "too long"),
+        (with_number("steps", 0, LONG_STEP), "number of long steps"),
+        (with_number("steps", 0, LONG_STEP) | {"long_steps": short}, "is short"),
+        (with_number("steps", 0, LONG_STEP) | {"long_steps": short + 1}, "leads to no item"),
+        (with_number("levels", low, 1), "number of neighbour lists"),
+        (with_number("levels", low, 200), "too high a level"),
         ({"entry_point": low}, "not on the top level"),
-        ({"neighbours": graph.neighbours[:-1]}, "number of neighbours"),
-        ({"counts": graph.counts[:-1]}, "number of neighbour lists"),
-        ({"entry_point": items}, "entry_point"),
+        ({"steps": graph.steps[:-1]}, "number of neighbours"),
+        (
+            {"counts": graph.counts[:-1], "steps": graph.steps[:-last]},
+            "number of neighbour lists",
+        ),
+        ({"entry_point": rows}, "entry_point"),
         ({"m": 1}, '"m"'),
         ({"m": 10_000}, '"m"'),
         ({"seed": -1}, '"seed"'),
