@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PIP_INSTALL = -m pip install --quiet --constraint constraints.txt
 PACKAGE_FILES = $(shell find edgeseg converters device_bench -type f -not -name '*.pyc')
 
-.PHONY: help demo test lint verify verify-compression verify-match camvid smoke docs test-pythons clean
+.PHONY: help demo test lint verify verify-compression verify-match verify-sync camvid smoke docs test-pythons clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -46,6 +46,10 @@ verify-compression: $(VENV)/.dev-installed
 # What the match promises, against what a retailer has today.
 verify-match: $(VENV)/.dev-installed
 	$(BIN)/python -m tests.verify match
+
+# What catalogues promise on their way to scanners: bytes, opening, deltas.
+verify-sync: $(VENV)/.dev-installed
+	$(BIN)/python -m tests.verify sync
 
 # The Tiramisu paper's table, trained and measured: for a machine with a GPU. Where that has JAX or
 # PyTorch and no TensorFlow: KERAS_BACKEND=jax python -m tests.verify.camvid

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseg import golden, hnsw, limits
+from edgeseg import golden, limits
+from edgeseg.cataloguing import make_catalogue
 from edgeseg.errors import DatasetError, ModelContractError
 from edgeseg.files import PathLike, write_atomic
 from edgeseg.formats.catalogue_file import KIND, CatalogueData, encode_catalogue, read_catalogue
-from edgeseg.formats.codes import BLOCK_ROWS, Codes, check_codes
-from edgeseg.formats.text_table import TextTable
-from edgeseg.items import Item, check_item
-from edgeseg.nearest import EXACT_SEARCH_MAX_ITEMS, NearestVectors, unit_vector
+from edgeseg.formats.codes import BLOCK_ROWS
+from edgeseg.items import Item
+from edgeseg.nearest import NearestVectors, unit_vector
 
 __all__ = ["Catalogue", "Item", "Match", "Where"]
 
@@ -52,11 +52,14 @@ class Catalogue:
     """Items and their embeddings. Immutable, and safe to search from several threads.
 
     Open one with :meth:`open`, or make one with :func:`edgeseg.indexing.build_catalogue`.
+
+    Attributes:
+        data: what its file holds.
     """
 
     def __init__(self, data: CatalogueData) -> None:
         """Wrap what a catalogue file holds, checked."""
-        self._data = data
+        self.data = data
         self._nearest = NearestVectors(data.codes, data.graph, data.removed)
 
     @classmethod
@@ -77,37 +80,8 @@ class Catalogue:
         embedder_digest: str,
         precision: str = "int8",
     ) -> Catalogue:
-        """Make a catalogue of embeddings at hand.
-
-        Args:
-            items: with distinct SKUs.
-            embeddings: ``(len(items), dim)`` float32, L2-normalised.
-            embedder_digest: 64 hexadecimal digits that name what made them.
-            precision: in which they are kept: ``int8``, ``float16`` or ``float32``.
-
-        Raises:
-            DatasetError: there is no item, one cannot be held, or a SKU occurs twice.
-            FormatError: the embeddings are not L2-normalised, or a bound is exceeded.
-            ValueError: the lengths differ.
-        """
-        if embeddings.ndim != 2 or len(embeddings) != len(items):
-            raise ValueError(f"{len(items)} items and embeddings of shape {embeddings.shape}")
-        if not items:
-            raise DatasetError("a catalogue needs at least one item")
-        for item in items:
-            check_item(item)
-        if len({item.sku for item in items}) != len(items):
-            raise DatasetError("a SKU occurs twice")
-        names = tuple(dict.fromkeys(name for item in items for name in item.attributes))
-        columns = [[item.sku for item in items]]
-        columns += [[item.attributes.get(name, "") for item in items] for name in names]
-        check_codes(Codes(embeddings))
-        codes = Codes.encode(embeddings, precision)
-        graph = hnsw.build_graph(codes) if len(items) > EXACT_SEARCH_MAX_ITEMS else None
-        data = CatalogueData(embedder_digest, names, codes, TextTable.of(columns), graph)
-        data = replace(data, golden=golden.asked(codes, data.rows, NearestVectors(codes, graph)))
-        encode_catalogue(data)
-        return cls(data)
+        """Make a catalogue of embeddings, see :func:`edgeseg.cataloguing.make_catalogue`."""
+        return cls(make_catalogue(items, embeddings, embedder_digest, precision))
 
     def save(self, path: PathLike) -> None:
         """Write the catalogue atomically: a kill at any moment leaves the old file or the new one.
@@ -118,43 +92,43 @@ class Catalogue:
         Raises:
             EdgesegError: it cannot be written; a file that was there is as before.
         """
-        write_atomic(path, encode_catalogue(self._data))
+        write_atomic(path, encode_catalogue(self.data))
 
     def __len__(self) -> int:
-        return self._data.items
+        return self.data.items
 
     @property
     def dim(self) -> int:
         """Length of the embeddings."""
-        return self._data.codes.dim
+        return self.data.codes.dim
 
     @property
     def embedder_digest(self) -> str:
         """Names the embedder and preprocessing that made the embeddings."""
-        return self._data.embedder_digest
+        return self.data.embedder_digest
 
     @property
     def items(self) -> list[Item]:
         """All items, in the order they were added."""
-        return [self._item(row) for row in self._data.rows.tolist()]
+        return [self._item(row) for row in self.data.rows.tolist()]
 
     def info(self) -> dict[str, Any]:
         """What the catalogue holds, for people and for ``--json``."""
-        graph = self._data.graph
+        graph = self.data.graph
         return {
             "items": len(self),
             "dim": self.dim,
-            "attributes": list(self._data.attribute_names),
+            "attributes": list(self.data.attribute_names),
             "distance": "cosine",
             "search": "exact" if graph is None else "hnsw",
             "m": None if graph is None else graph.m,
             "ef_construction": None if graph is None else graph.ef_construction,
-            "precision": self._data.codes.precision,
-            "generation": self._data.generation,
-            "tombstones": len(self._data.codes) - len(self),
+            "precision": self.data.codes.precision,
+            "generation": self.data.generation,
+            "tombstones": len(self.data.codes) - len(self),
             "embedder_digest": self.embedder_digest,
             "format_version": KIND.format_version,
-            "digest": self._data.digest,
+            "digest": self.data.digest,
         }
 
     def attribute_column(self, name: str) -> int:
@@ -163,18 +137,18 @@ class Catalogue:
         Raises:
             DatasetError: there is none of that name.
         """
-        names = self._data.attribute_names
+        names = self.data.attribute_names
         if name not in names:
             there = ", ".join(names) or "none at all"
             raise DatasetError(f"the catalogue has no attribute {name!r}; it has {there}")
         return _FIRST_ATTRIBUTE_COLUMN + names.index(name)
 
     def _item(self, row: int) -> Item:
-        return Item(self._data.table.cell(_SKU_COLUMN, row), self._attributes(row))
+        return Item(self.data.table.cell(_SKU_COLUMN, row), self._attributes(row))
 
     def _attributes(self, row: int) -> dict[str, str]:
-        names = enumerate(self._data.attribute_names, start=_FIRST_ATTRIBUTE_COLUMN)
-        cells = ((name, self._data.table.cell(column, row)) for column, name in names)
+        names = enumerate(self.data.attribute_names, start=_FIRST_ATTRIBUTE_COLUMN)
+        cells = ((name, self.data.table.cell(column, row)) for column, name in names)
         return {name: cell for name, cell in cells if cell}
 
     def rows_where(self, where: Where) -> NDArray[np.int64]:
@@ -183,14 +157,14 @@ class Catalogue:
         Raises:
             DatasetError: there is no attribute of a name, or no such item.
         """
-        rows = self._data.rows
+        rows = self.data.rows
         told = []
         for name, values in where.items():
             column, wanted = (
                 self.attribute_column(name),
                 [values] if isinstance(values, str) else values,
             )
-            having = [self._data.table.rows_equal(column, value) for value in wanted]
+            having = [self.data.table.rows_equal(column, value) for value in wanted]
             rows = np.intersect1d(rows, np.concatenate([rows[:0], *having]))
             told.append(f"{name}={' or '.join(wanted)}")
             if not len(rows):
@@ -245,6 +219,21 @@ class Catalogue:
             for rank, (row, distance) in enumerate(zip(rows, distances, strict=True), start=1)
         ]
 
+    def golden_recall(self) -> float:
+        """Index recall over the golden queries that it carries; 1 where it carries none."""
+        asked = self.data.golden
+        return 1.0 if asked is None else golden.recall(asked, self._nearest)
+
+    def index_recall(self, queries: int) -> float:
+        """Index recall@10: what share of an exact search's answers the search itself finds.
+
+        Args:
+            queries: how many are drawn, each between two items that are near to each other.
+        """
+        data = self.data
+        drawn = golden.draw_queries(data.codes, data.rows, self._nearest, queries)
+        return golden.recall(golden.answered(drawn, len(self), self._nearest), self._nearest)
+
     def neighbours(self, k: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         """The ``k`` nearest other items of each item, in the items' order.
 
@@ -252,10 +241,10 @@ class Catalogue:
             Their places in ``items``, nearest first, and their distances; fewer than ``k`` only
             where there are fewer. A large catalogue's graph may miss some.
         """
-        items = self._data.rows
+        items = self.data.rows
         for start in range(0, len(items), BLOCK_ROWS):
             block = items[start : start + BLOCK_ROWS]
-            for row, embedding in zip(block, self._data.codes.decoded(block), strict=True):
+            for row, embedding in zip(block, self.data.codes.decoded(block), strict=True):
                 rows, distances = self._nearest.search(embedding, k + 1)
                 others = np.flatnonzero(rows != row)[:k]
                 yield np.searchsorted(items, rows[others]), distances[others]
@@ -274,11 +263,11 @@ class Catalogue:
             rows, distances = self._nearest.search(query, depth, exact=exact, among=among)
             groups: dict[str | int, list[int]] = {}
             for place, row in enumerate(rows.tolist()):
-                groups.setdefault(self._data.table.cell(column, row) or row, []).append(place)
+                groups.setdefault(self.data.table.cell(column, row) or row, []).append(place)
             if len(groups) >= k or depth >= total:
                 break
             depth *= _GROUP_DEPTH
-        sku = partial(self._data.table.cell, _SKU_COLUMN)
+        sku = partial(self.data.table.cell, _SKU_COLUMN)
         return [
             replace(
                 self._match(int(rows[first]), float(distances[first]), rank),
@@ -289,7 +278,7 @@ class Catalogue:
 
     def _match(self, row: int, distance: float, rank: int) -> Match:
         return Match(
-            sku=self._data.table.cell(_SKU_COLUMN, row),
+            sku=self.data.table.cell(_SKU_COLUMN, row),
             # Rounding can lead a hair's breadth out of [0, 2].
             distance=min(max(distance, 0.0), 2.0),
             attributes=self._attributes(row),

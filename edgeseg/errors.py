@@ -36,6 +36,10 @@ class SyncError(EdgesegError):
     """A catalogue could not be published, refreshed or activated."""
 
 
+class DeltaError(SyncError):
+    """A delta does not lead from this catalogue to the generation that it says."""
+
+
 class ModelContractError(EdgesegError):
     """A model does not fit its use: a wrong shape, or an embedder and a catalogue of two kinds."""
 

@@ -26,19 +26,22 @@ def asked(codes: Codes, rows: NDArray[np.int64], nearest: NearestVectors) -> Gol
     return answered(draw_queries(codes, rows, nearest), len(rows), nearest)
 
 
-def draw_queries(codes: Codes, rows: NDArray[np.int64], nearest: NearestVectors) -> Codes:
+def draw_queries(
+    codes: Codes, rows: NDArray[np.int64], nearest: NearestVectors, count: int = QUERIES
+) -> Codes:
     """Queries between items: each halfway from an item to one of the ten nearest to it.
 
     Args:
         codes: the embeddings.
         rows: those with an item.
         nearest: the search over them.
+        count: how many at most.
 
     Returns:
-        ``QUERIES`` embeddings in int8; one for each item where there are fewer.
+        ``count`` embeddings in int8; one for each item where there are fewer.
     """
     rng = np.random.default_rng(_SEED)
-    chosen = rng.choice(rows, min(QUERIES, len(rows)), replace=False)
+    chosen = rng.choice(rows, min(count, len(rows)), replace=False)
     drawn = []
     for own in codes.decoded(chosen):
         found, _ = nearest.search(own, K + 1)

@@ -79,6 +79,7 @@ def build_catalogue(
     items: Sequence[tuple[Item, Path]],
     embedder: EmbedsPictures,
     segmenter: SegmentsPictures | None = None,
+    precision: str = "int8",
     on_progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Catalogue, list[tuple[str, str]]]:
     """Embed each item's picture and make a catalogue of them.
@@ -90,6 +91,7 @@ def build_catalogue(
         embedder: the one that photos will be matched with.
         segmenter: the one that photos will be matched with; None describes the pictures as they
             are.
+        precision: what is kept of the embeddings, see :func:`edgeseg.cataloguing.make_catalogue`.
         on_progress: told (done, all) after each item.
 
     Returns:
@@ -117,7 +119,7 @@ def build_catalogue(
     if not kept:
         reason = f", such as item {unreadable[0][0]}: {unreadable[0][1]}" if unreadable else ""
         raise DatasetError(f"none of {len(items)} pictures can be read{reason}")
-    catalogue = Catalogue.from_embeddings(kept, np.stack(embeddings), embedder.digest)
+    catalogue = Catalogue.from_embeddings(kept, np.stack(embeddings), embedder.digest, precision)
     return catalogue, unreadable
 
 

@@ -1,14 +1,15 @@
-"""``edgeseg index``: build a catalogue from pictures, and look into one."""
+"""``edgeseg index``: build a catalogue from pictures, look into one, and bring it up to date."""
 
 from __future__ import annotations
 
 import time
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from edgeseg.cli import console, duplicates
+from edgeseg.cli import console, duplicates, generations
 from edgeseg.cli.montages import note_source
 from edgeseg.cli.options import BundleOption, JsonOption, ThreadsOption
 
@@ -37,16 +38,25 @@ Examples:
 _MAX_TOLD_FAILURES = 20
 
 
+class PrecisionChoice(str, Enum):
+    """What is kept of an embedding; the values of `formats.codes.PRECISIONS`."""
+
+    int8 = "int8"
+    float16 = "float16"
+    float32 = "float32"
+
+
 def register(app: typer.Typer) -> None:
     """Add the command group to the application."""
     group = typer.Typer(
-        help="Build a catalogue from pictures, and look into one.",
+        help="Build a catalogue from pictures, look into one, and bring it up to date.",
         no_args_is_help=True,
         rich_markup_mode=None,
     )
     group.command("build", help=_BUILD_HELP, no_args_is_help=True)(build)
     group.command("info", help=_INFO_HELP, no_args_is_help=True)(info)
     duplicates.register(group)
+    generations.register(group)
     app.add_typer(group, name="index")
 
 
@@ -60,6 +70,9 @@ def build(
         bool,
         typer.Option("--skip-unreadable", help="Index the rest when some pictures cannot be read."),
     ] = False,
+    precision: Annotated[
+        PrecisionChoice, typer.Option(help="What is kept of each number of an embedding.")
+    ] = PrecisionChoice.int8,
     bundle: BundleOption = None,
     threads: ThreadsOption = 1,
     as_json: JsonOption = False,
@@ -80,7 +93,9 @@ def build(
     embedder = Embedder(opened, threads=threads)
     segmenter = Segmenter(opened, threads=threads)
     with console.progress_reporter("embedding") as report:
-        catalogue, unreadable = build_catalogue(rows, embedder, segmenter, on_progress=report)
+        catalogue, unreadable = build_catalogue(
+            rows, embedder, segmenter, precision.value, on_progress=report
+        )
     if unreadable and not skip_unreadable:
         _tell_unreadable(unreadable)
         console.print_error(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from edgeseg import limits
 from edgeseg.errors import FormatError
-from edgeseg.files import PathLike
+from edgeseg.files import PathLike, sha256_hex
 from edgeseg.formats import container
 from edgeseg.formats.codes import PRECISIONS, Codes, check_codes
 from edgeseg.formats.document import Fields, canonical_json, parse_object
@@ -47,7 +47,7 @@ class CatalogueData:
         graph: the HNSW graph; ``None`` when the catalogue is small enough to search exactly.
         generation: of the published catalogue; 0 before it was ever published.
         removed: ``(rows,)`` bool: tombstones, rows whose item left, and which the graph still
-            passes; ``None`` is none.
+            passes; ``None`` where there is none.
         golden: queries with their answers; ``None`` before they were asked.
         digest: names all of the file's bytes; empty before it was ever saved.
     """
@@ -75,6 +75,25 @@ class CatalogueData:
         return len(self.codes) - (0 if self.removed is None else int(self.removed.sum()))
 
 
+def content_digest(data: CatalogueData) -> str:
+    """Names what a catalogue holds, whatever its graph is like; see FORMAT.md, "Delta"."""
+    described = [
+        list(data.attribute_names),
+        data.codes.dim,
+        data.embedder_digest,
+        data.generation,
+        data.codes.precision,
+    ]
+    parts = (
+        bytes_of(data.table.offsets, "<u4"),
+        data.table.text,
+        bytes_of(data.codes.stored, PRECISIONS[data.codes.precision]),
+        _packed(data.removed) if data.removed is not None else b"",
+    )
+    digests = b"".join(bytes.fromhex(sha256_hex(part)) for part in parts)
+    return sha256_hex(canonical_json(described) + digests)
+
+
 def encode_catalogue(data: CatalogueData) -> list[bytes | memoryview]:
     """The pieces of a catalogue file, in order. Equal data give equal bytes.
 
@@ -96,20 +115,20 @@ def encode_catalogue(data: CatalogueData) -> list[bytes | memoryview]:
     }
     sections: dict[str, bytes | memoryview] = {
         "catalogue.json": canonical_json(index),
-        "text.offsets": _bytes_of(data.table.offsets, "<u4"),
+        "text.offsets": bytes_of(data.table.offsets, "<u4"),
         "text": data.table.text,
-        "vectors": _bytes_of(data.codes.stored, PRECISIONS[data.codes.precision]),
+        "vectors": bytes_of(data.codes.stored, PRECISIONS[data.codes.precision]),
     }
     if data.graph is not None:
-        sections["graph.levels"] = _bytes_of(data.graph.levels, "u1")
-        sections["graph.counts"] = _bytes_of(data.graph.counts, "u1")
-        sections["graph.steps"] = _bytes_of(data.graph.steps, "<u2")
-        sections["graph.long_steps"] = _bytes_of(data.graph.long_steps, "<u4")
-    if data.removed is not None and data.removed.any():
-        sections["tombstones"] = np.packbits(data.removed, bitorder="little").data
+        sections["graph.levels"] = bytes_of(data.graph.levels, "u1")
+        sections["graph.counts"] = bytes_of(data.graph.counts, "u1")
+        sections["graph.steps"] = bytes_of(data.graph.steps, "<u2")
+        sections["graph.long_steps"] = bytes_of(data.graph.long_steps, "<u4")
+    if data.removed is not None:
+        sections["tombstones"] = _packed(data.removed)
     if data.golden is not None:
-        sections["golden.queries"] = _bytes_of(data.golden.queries.stored, "i1")
-        sections["golden.answers"] = _bytes_of(data.golden.answers, "<u4")
+        sections["golden.queries"] = bytes_of(data.golden.queries.stored, "i1")
+        sections["golden.answers"] = bytes_of(data.golden.answers, "<u4")
     _from_sections({name: memoryview(part) for name, part in sections.items()}, "")
     return container.encode(KIND, sections)
 
@@ -138,7 +157,7 @@ def decode_catalogue(data: bytes) -> CatalogueData:
 
 def _from_sections(sections: dict[str, memoryview], digest: str) -> CatalogueData:
     index = parse_object(
-        _taken(sections, "catalogue.json"), limits.MAX_MANIFEST_BYTES, "catalogue.json"
+        taken(sections, "catalogue.json"), limits.MAX_MANIFEST_BYTES, "catalogue.json"
     )
     fields = Fields(index, "catalogue.json")
     names = fields.array("attributes", limits.MAX_ATTRIBUTES)
@@ -159,7 +178,7 @@ def _from_sections(sections: dict[str, memoryview], digest: str) -> CatalogueDat
     removed = _tombstones(sections, rows, tombstones) if tombstones else None
     cells = (1 + len(names)) * rows
     offsets = array_of(sections, "text.offsets", "<u4", cells + 1)
-    table = TextTable(rows, offsets, _taken(sections, "text"))
+    table = TextTable(rows, offsets, taken(sections, "text"))
     check_table(table, removed)
     stored = array_of(sections, "vectors", PRECISIONS[precision], rows * dim)
     codes = Codes(stored.reshape(rows, dim))
@@ -218,6 +237,10 @@ def _tombstones(sections: dict[str, memoryview], rows: int, count: int) -> NDArr
     return bits[:rows]
 
 
+def _packed(bits: NDArray[np.bool_]) -> memoryview:
+    return np.packbits(bits, bitorder="little").data
+
+
 def array_of(
     sections: dict[str, memoryview], name: str, dtype: str, length: int | None
 ) -> NDArray[Any]:
@@ -226,19 +249,25 @@ def array_of(
     Raises:
         FormatError: it is missing, or has another length.
     """
-    section = _taken(sections, name)
+    section = taken(sections, name)
     size = np.dtype(dtype).itemsize
     if len(section) % size or (length is not None and len(section) != length * size):
         raise FormatError(f"section {name} has a wrong length ({len(section)} bytes)")
     return np.frombuffer(section, dtype)
 
 
-def _taken(sections: dict[str, memoryview], name: str) -> memoryview:
+def taken(sections: dict[str, memoryview], name: str) -> memoryview:
+    """Take a section out.
+
+    Raises:
+        FormatError: it is missing.
+    """
     if name not in sections:
         raise FormatError(f"section {name} is missing")
     return sections.pop(name)
 
 
-def _bytes_of(array: NDArray[Any], dtype: str) -> memoryview:
+def bytes_of(array: NDArray[Any], dtype: str) -> memoryview:
+    """An array as a section."""
     # `.data` is the array's own memory: no copy of vectors that may be most of what is in memory.
     return np.ascontiguousarray(array, dtype=dtype).reshape(-1).view(np.uint8).data

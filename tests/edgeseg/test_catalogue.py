@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeseg import catalogue as catalogue_module
+from edgeseg import cataloguing
 from edgeseg.catalogue import Catalogue, Item
 from edgeseg.errors import DatasetError, EdgesegError, FormatError, ModelContractError
 from edgeseg.formats.catalogue_file import CatalogueData
@@ -196,7 +196,7 @@ def test_embeddings_that_are_not_unit_vectors_are_refused() -> None:
 
 
 def test_the_threshold_decides_whether_a_graph_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalogue_module, "EXACT_SEARCH_MAX_ITEMS", 10)
+    monkeypatch.setattr(cataloguing, "EXACT_SEARCH_MAX_ITEMS", 10)
     assert made(10).info()["search"] == "exact"
     assert made(11).info()["search"] == "hnsw"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edgeseg.cli.console import print_json, print_table
 from edgeseg.presets import checkpoint_path
-from tests.verify import compression, device, match, quality
+from tests.verify import compression, device, match, quality, sync
 from tests.verify.figure import Check, Row
 from tests.verify.workbench import REPOSITORY, Workbench
 
@@ -18,6 +18,7 @@ SUITES = {
     "main": ("segmentation", "parity", "retrieval", "latency", "handheld"),
     "compression": compression.NAMES,
     "match": match.NAMES,
+    "sync": sync.NAMES,
 }
 
 
@@ -45,6 +46,8 @@ def _checks(options: argparse.Namespace, bench: Workbench) -> list[Check]:
         return compression.checks(bench, options.teacher and options.teacher.absolute())
     if options.suite == "match":
         return match.checks(bench)
+    if options.suite == "sync":
+        return sync.checks(bench)
     return [*quality.checks(bench), *device.checks(bench)]
 
 
@@ -76,8 +79,8 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         choices=list(SUITES),
         default="main",
-        help="which promises: of the whole, of the presets' compression, or of the match "
-        "(default: main)",
+        help="which promises: of the whole, of the presets' compression, of the match, or of "
+        "catalogues on their way to scanners (default: main)",
     )
     parser.add_argument(
         "--data",

@@ -10,17 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edgeseg.catalogue import Catalogue, Item, Match
 from edgeseg.embedder import Embedder
 from edgeseg.evaluation.entrants import GALLERY_VIEWS, Entrant, GalleryViews
-from edgeseg.evaluation.gallery_sweep import neighbour_differences, perturbed_copies
 from edgeseg.evaluation.peers import TflitePeer
 from edgeseg.evaluation.retrieval import read_queries
 from edgeseg.evaluation.retrieval_study import Method, Result, Study, run_study
 from edgeseg.files import sha256_hex
-from edgeseg.formats.catalogue_file import read_catalogue
 from edgeseg.imaging import read_photo
 from edgeseg.items import read_items
 from edgeseg.matcher import Matcher, Query
@@ -29,6 +26,7 @@ from edgeseg.segmenter import Segmenter
 from tests.verify import recomposed
 from tests.verify.figure import Check, Figure
 from tests.verify.quality import gallery
+from tests.verify.vectors import perturbed
 from tests.verify.workbench import Workbench
 
 NAMES = (
@@ -223,7 +221,7 @@ def _absent(bench: Workbench) -> Sequence[float]:
 def _filtered(bench: Workbench) -> Sequence[float]:
     catalogue = _large_catalogue(bench, _FILTERED_ITEMS)
     rng = np.random.default_rng(1)
-    queries = _vectors(bench, _FILTERED_QUERIES, seed=2)
+    queries = perturbed(bench, _FILTERED_QUERIES, seed=2)
     found, missing = [], 0
     for query in queries:
         where = {"group": str(rng.integers(_GROUPS))}
@@ -243,7 +241,7 @@ def _speed(bench: Workbench) -> Sequence[float]:
     matcher = Matcher(_large_catalogue(bench, _LARGE_ITEMS), bench.bundle)
     bare = hnswlib.Index(space="ip", dim=matcher.catalogue.dim)
     bare.init_index(_LARGE_ITEMS, M=16, ef_construction=200)
-    bare.add_items(_vectors(bench, _LARGE_ITEMS), num_threads=2)
+    bare.add_items(perturbed(bench, _LARGE_ITEMS), num_threads=2)
     bare.set_ef(64)
     bare.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -312,14 +310,6 @@ def _float_bundle(bench: Workbench) -> Path:
     return path
 
 
-def _vectors(bench: Workbench, count: int, seed: int = 0) -> NDArray[np.float32]:
-    """Embeddings like those of the gallery, as many as are wanted."""
-    own = read_catalogue(gallery(bench)).vectors
-    rng = np.random.default_rng(seed)
-    differences, _ = neighbour_differences(own, rng)
-    return perturbed_copies(own, differences, count, rng)
-
-
 def _large_catalogue(bench: Workbench, count: int) -> Catalogue:
     """A catalogue of perturbed embeddings, each item in one of a hundred groups, made once."""
     digest = bench.open_bundle().embedder_digest or ""
@@ -328,5 +318,5 @@ def _large_catalogue(bench: Workbench, count: int) -> Catalogue:
         rng = np.random.default_rng(3)
         groups = rng.integers(_GROUPS, size=count)
         items = [Item(f"P{row}", {"group": str(group)}) for row, group in enumerate(groups)]
-        Catalogue.from_embeddings(items, _vectors(bench, count), digest).save(path)
+        Catalogue.from_embeddings(items, perturbed(bench, count), digest).save(path)
     return Catalogue.open(path)

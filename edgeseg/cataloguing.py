@@ -1,0 +1,56 @@
+"""Making a catalogue of embeddings: rounded, their graph built, their golden queries answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeseg import golden, hnsw
+from edgeseg.errors import DatasetError
+from edgeseg.formats.catalogue_file import CatalogueData, encode_catalogue
+from edgeseg.formats.codes import Codes, check_codes
+from edgeseg.formats.text_table import TextTable
+from edgeseg.items import Item, check_item
+from edgeseg.nearest import EXACT_SEARCH_MAX_ITEMS, NearestVectors
+
+
+def make_catalogue(
+    items: Sequence[Item],
+    embeddings: NDArray[np.float32],
+    embedder_digest: str,
+    precision: str = "int8",
+) -> CatalogueData:
+    """Make a catalogue of embeddings at hand.
+
+    Args:
+        items: with distinct SKUs.
+        embeddings: ``(len(items), dim)`` float32, L2-normalised.
+        embedder_digest: 64 hexadecimal digits that name what made them.
+        precision: in which they are kept: ``int8``, ``float16`` or ``float32``.
+
+    Raises:
+        DatasetError: there is no item, one cannot be held, or a SKU occurs twice.
+        FormatError: the embeddings are not L2-normalised, or a bound is exceeded.
+        ValueError: the lengths differ.
+    """
+    if embeddings.ndim != 2 or len(embeddings) != len(items):
+        raise ValueError(f"{len(items)} items and embeddings of shape {embeddings.shape}")
+    if not items:
+        raise DatasetError("a catalogue needs at least one item")
+    for item in items:
+        check_item(item)
+    if len({item.sku for item in items}) != len(items):
+        raise DatasetError("a SKU occurs twice")
+    check_codes(Codes(embeddings))
+    names = tuple(dict.fromkeys(name for item in items for name in item.attributes))
+    columns = [[item.sku for item in items]]
+    columns += [[item.attributes.get(name, "") for item in items] for name in names]
+    codes = Codes.encode(embeddings, precision)
+    graph = hnsw.build_graph(codes) if len(items) > EXACT_SEARCH_MAX_ITEMS else None
+    data = CatalogueData(embedder_digest, names, codes, TextTable.of(columns), graph)
+    data = replace(data, golden=golden.asked(codes, data.rows, NearestVectors(codes, graph)))
+    encode_catalogue(data)
+    return data

@@ -1,0 +1,89 @@
+"""Catalogues and deltas changed at random, as damage and as an attacker would change them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from edgeseg.catalogue import Catalogue
+from edgeseg.delta import apply_delta, make_delta
+from edgeseg.errors import EdgesegError
+from edgeseg.formats import catalogue_file, container, delta_file
+from edgeseg.formats.catalogue_file import CatalogueData, decode_catalogue, encode_catalogue
+from edgeseg.formats.delta_file import decode_delta, encode_delta
+from tests.edgeseg.formats.samples import unit_vectors, with_everything, with_graph
+
+_VALUES = (0, 1, 2, 59, 60, 61, 127, 128, 255)
+
+
+def other_ends(count: int) -> int:
+    """How many of so many mutants end otherwise than in a use or in an EdgesegError.
+
+    Half are changed bytes; half are changed sections, sealed anew with right digests. One that
+    ended the process would end this one too.
+    """
+    rng = np.random.default_rng(17)
+    base, wanted = with_graph(), with_everything()
+    delta, _ = make_delta(_plain(base), _plain(wanted), 1)
+    originals: list[tuple[container.Kind, bytes, Callable[[bytes], Any]]] = [
+        (catalogue_file.KIND, b"".join(encode_catalogue(wanted)), _search),
+        (delta_file.KIND, b"".join(encode_delta(delta)), lambda data: _apply(base, data)),
+    ]
+    others = 0
+    for number in range(count):
+        kind, original, use = originals[number % 2]
+        if number % 4 < 2:
+            data = _changed(original, rng)
+        else:
+            sections = {
+                name: bytes(part)
+                for name, part in container.decode(kind, original).sections.items()
+            }
+            name = rng.choice(sorted(sections))
+            sections[name] = _changed(sections[name], rng)
+            data = b"".join(container.encode(kind, sections))
+        try:
+            use(data)
+        except EdgesegError:
+            continue
+        except Exception:  # noqa: BLE001 - whatever it is, it is counted
+            others += 1
+    return others
+
+
+def _plain(data: CatalogueData) -> CatalogueData:
+    return decode_catalogue(b"".join(encode_catalogue(data)))
+
+
+def _changed(data: bytes, rng: np.random.Generator) -> bytes:
+    """Bits flipped, a part cut out, doubled, or overwritten with numbers near the bounds."""
+    if not data:
+        return b"\0"
+    changed = bytearray(data)
+    start = int(rng.integers(len(changed) + 1))
+    length = int(rng.integers(1, 17))
+    way = int(rng.integers(4))
+    if way == 0:
+        for place in rng.integers(len(changed), size=length).tolist():
+            changed[place] ^= 1 << int(rng.integers(8))
+    elif way == 1:
+        del changed[start : start + length]
+    elif way == 2:
+        changed[start:start] = changed[start : start + length]
+    else:
+        values = rng.choice(_VALUES, length).astype(np.uint8).tobytes()
+        changed[start : start + length] = values[: len(changed) - start]
+    return bytes(changed)
+
+
+def _search(data: bytes) -> None:
+    catalogue = Catalogue(decode_catalogue(data))
+    for query in unit_vectors(2, catalogue.dim, seed=4):
+        catalogue.search(query, 10)
+    assert len(catalogue.items) == len(catalogue)
+
+
+def _apply(base: CatalogueData, data: bytes) -> None:
+    Catalogue(apply_delta(base, decode_delta(data)))
