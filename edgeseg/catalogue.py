@@ -110,7 +110,8 @@ class Catalogue:
     @property
     def items(self) -> list[Item]:
         """All items, in the order they were added."""
-        return [self._item(row) for row in self.data.rows.tolist()]
+        lines = self.data.table.lines(self.data.rows)
+        return [Item(cells[_SKU_COLUMN], self._attributes(cells)) for cells in lines]
 
     def info(self) -> dict[str, Any]:
         """What the catalogue holds, for people and for ``--json``."""
@@ -143,13 +144,10 @@ class Catalogue:
             raise DatasetError(f"the catalogue has no attribute {name!r}; it has {there}")
         return _FIRST_ATTRIBUTE_COLUMN + names.index(name)
 
-    def _item(self, row: int) -> Item:
-        return Item(self.data.table.cell(_SKU_COLUMN, row), self._attributes(row))
-
-    def _attributes(self, row: int) -> dict[str, str]:
-        names = enumerate(self.data.attribute_names, start=_FIRST_ATTRIBUTE_COLUMN)
-        cells = ((name, self.data.table.cell(column, row)) for column, name in names)
-        return {name: cell for name, cell in cells if cell}
+    def _attributes(self, cells: Sequence[str]) -> dict[str, str]:
+        """Of a row's cells; an empty one is an absent attribute."""
+        named = zip(self.data.attribute_names, cells[_FIRST_ATTRIBUTE_COLUMN:], strict=True)
+        return {name: cell for name, cell in named if cell}
 
     def rows_where(self, where: Where) -> NDArray[np.int64]:
         """The items with certain attributes, as their rows in the catalogue, rising.
@@ -214,10 +212,7 @@ class Catalogue:
         if group_by is not None:
             return self._groups(query, k, exact, among, self.attribute_column(group_by))
         rows, distances = self._nearest.search(query, k, exact=exact, among=among)
-        return [
-            self._match(int(row), float(distance), rank)
-            for rank, (row, distance) in enumerate(zip(rows, distances, strict=True), start=1)
-        ]
+        return self._matches(rows, distances)
 
     def golden_recall(self) -> float:
         """Index recall over the golden queries that it carries; 1 where it carries none."""
@@ -268,19 +263,19 @@ class Catalogue:
                 break
             depth *= _GROUP_DEPTH
         sku = partial(self.data.table.cell, _SKU_COLUMN)
+        nearest = list(groups.values())[:k]
+        firsts = np.array([first for first, *_ in nearest])
         return [
-            replace(
-                self._match(int(rows[first]), float(distances[first]), rank),
-                similar=tuple(sku(int(rows[place])) for place in others),
+            replace(match, similar=tuple(sku(int(rows[place])) for place in others))
+            for match, (_, *others) in zip(
+                self._matches(rows[firsts], distances[firsts]), nearest, strict=True
             )
-            for rank, (first, *others) in enumerate(list(groups.values())[:k], start=1)
         ]
 
-    def _match(self, row: int, distance: float, rank: int) -> Match:
-        return Match(
-            sku=self.data.table.cell(_SKU_COLUMN, row),
-            # Rounding can lead a hair's breadth out of [0, 2].
-            distance=min(max(distance, 0.0), 2.0),
-            attributes=self._attributes(row),
-            rank=rank,
-        )
+    def _matches(self, rows: NDArray[np.int64], distances: NDArray[np.float32]) -> list[Match]:
+        # Rounding can lead a hair's breadth out of [0, 2].
+        found = zip(self.data.table.lines(rows), np.clip(distances, 0.0, 2.0).tolist(), strict=True)
+        return [
+            Match(cells[_SKU_COLUMN], distance, self._attributes(cells), rank)
+            for rank, (cells, distance) in enumerate(found, start=1)
+        ]

@@ -14,6 +14,7 @@ from edgeseg.formats.catalogue_file import CatalogueData, encode_catalogue
 from edgeseg.formats.codes import Codes, check_codes
 from edgeseg.formats.text_table import TextTable
 from edgeseg.items import Item, check_item
+from edgeseg.locality import near_order, reordered
 from edgeseg.nearest import EXACT_SEARCH_MAX_ITEMS, NearestVectors
 
 
@@ -24,6 +25,8 @@ def make_catalogue(
     precision: str = "int8",
 ) -> CatalogueData:
     """Make a catalogue of embeddings at hand.
+
+    The items of a catalogue with a graph stand in another order, see :mod:`edgeseg.locality`.
 
     Args:
         items: with distinct SKUs.
@@ -44,12 +47,16 @@ def make_catalogue(
         check_item(item)
     if len({item.sku for item in items}) != len(items):
         raise DatasetError("a SKU occurs twice")
-    check_codes(Codes(embeddings))
+    check_codes(Codes.encode(embeddings, "float32"))
     names = tuple(dict.fromkeys(name for item in items for name in item.attributes))
+    codes = Codes.encode(embeddings, precision)
+    graph = None
+    if len(items) > EXACT_SEARCH_MAX_ITEMS:
+        order = near_order(codes)
+        graph = reordered(hnsw.build_graph(codes), order)
+        codes, items = codes.taken(order), [items[row] for row in order.tolist()]
     columns = [[item.sku for item in items]]
     columns += [[item.attributes.get(name, "") for item in items] for name in names]
-    codes = Codes.encode(embeddings, precision)
-    graph = hnsw.build_graph(codes) if len(items) > EXACT_SEARCH_MAX_ITEMS else None
     data = CatalogueData(embedder_digest, names, codes, TextTable.of(columns), graph)
     data = replace(data, golden=golden.asked(codes, data.rows, NearestVectors(codes, graph)))
     encode_catalogue(data)

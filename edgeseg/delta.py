@@ -26,11 +26,11 @@ _SKU_COLUMN = 0
 
 @dataclass(frozen=True)
 class Changes:
-    """Rows of items that differ between two generations.
+    """Rows of items that differ between two generations, each list in the order of the SKUs.
 
     Attributes:
-        added, updated, relabelled: rows of the later one, rising.
-        removed: rows of the earlier one, rising.
+        added, updated, relabelled: rows of the later one.
+        removed: rows of the earlier one.
     """
 
     added: list[int]
@@ -89,28 +89,23 @@ def changes_between(base: CatalogueData, wanted: CatalogueData) -> Changes:
 
     Both have the same embedder, attributes and precision.
     """
-    before = {sku: row for row, sku in enumerate(base.table.cells(_SKU_COLUMN)) if sku}
+    before, after = _rows_by_sku(base), _rows_by_sku(wanted)
     changes = Changes([], [], [], [])
-    kept_before, kept_after = [], []
-    for row, sku in enumerate(wanted.table.cells(_SKU_COLUMN)):
-        if not sku:
-            continue
-        old = before.pop(sku, None)
-        if old is None:
-            changes.added.append(row)
-        else:
-            kept_before.append(old)
-            kept_after.append(row)
-    changes.removed.extend(sorted(before.values()))
+    changes.added.extend(after[sku] for sku in sorted(after.keys() - before.keys()))
+    changes.removed.extend(before[sku] for sku in sorted(before.keys() - after.keys()))
+    kept = sorted(after.keys() & before.keys())
+    kept_before, kept_after = [before[sku] for sku in kept], [after[sku] for sku in kept]
     olds, news = np.array(kept_before, np.int64), np.array(kept_after, np.int64)
-    moved = (base.codes.stored[olds] != wanted.codes.stored[news]).any(axis=1)
+    earlier, later = base.codes.taken(olds), wanted.codes.taken(news)
+    moved = (earlier.stored != later.stored).any(axis=1)
+    moved |= (earlier.shifts != later.shifts).any(axis=1)
     changes.updated.extend(news[moved].tolist())
     columns = range(1, wanted.table.columns)
     texts = [(base.table.cells(column), wanted.table.cells(column)) for column in columns]
     changes.relabelled.extend(
         new
         for old, new in zip(olds[~moved].tolist(), news[~moved].tolist(), strict=True)
-        if any(earlier[old] != later[new] for earlier, later in texts)
+        if any(one[old] != other[new] for one, other in texts)
     )
     return changes
 
@@ -166,7 +161,7 @@ def make_delta(
         relabelled=len(changes.relabelled),
         removed=len(changes.removed),
         table=table,
-        codes=Codes(wanted.codes.stored[embedded]),
+        codes=wanted.codes.taken(embedded),
         answers=None,
     )
     result = _applied(replace(base, golden=None), unanswered)
@@ -185,7 +180,7 @@ def make_delta(
 
 
 def _applied(base: CatalogueData, delta: Delta) -> CatalogueData:
-    rows = {sku: row for row, sku in enumerate(base.table.cells(_SKU_COLUMN)) if sku}
+    rows = _rows_by_sku(base)
     skus = delta.table.cells(_SKU_COLUMN)
     first_updated = delta.added
     first_relabelled = first_updated + delta.updated
@@ -205,7 +200,7 @@ def _applied(base: CatalogueData, delta: Delta) -> CatalogueData:
     gone = np.sort(np.array(places[: delta.updated] + places[len(places) - delta.removed :], int))
     if base.graph is None:
         kept = np.setdiff1d(np.arange(len(base.codes)), gone)
-        codes, removed, graph = Codes(base.codes.stored[kept]), None, None
+        codes, removed, graph = base.codes.taken(kept), None, None
     else:
         kept = np.arange(len(base.codes))
         codes, removed, graph = base.codes, *_extended(base, base.graph, gone, delta.codes)
@@ -231,6 +226,11 @@ def _applied(base: CatalogueData, delta: Delta) -> CatalogueData:
         else Golden(queries.queries, delta.answers, queries.recall_floor),
         digest="",
     )
+
+
+def _rows_by_sku(data: CatalogueData) -> dict[bytes, int]:
+    """A removed row has no SKU."""
+    return {sku: row for row, sku in enumerate(data.table.cells(_SKU_COLUMN)) if sku}
 
 
 def _extended(

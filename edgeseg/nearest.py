@@ -112,7 +112,7 @@ class NearestVectors:
         """Of some rows, or of all."""
         if self._vectors is not None:
             return 1.0 - (self._vectors if rows is None else self._vectors[rows]) @ query
-        codes = self._codes if rows is None else Codes(self._codes.stored[rows])
+        codes = self._codes if rows is None else self._codes.taken(rows)
         return np.concatenate([1.0 - vectors @ query for _, vectors in codes.blocks()])
 
 
@@ -127,8 +127,8 @@ def unit_vector(embedding: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     # In float64, so that the length is 1 to the last float32 bit and squares cannot overflow.
     wide = embedding.astype(np.float64)
-    length = float(np.linalg.norm(wide))
-    if not np.isfinite(length) or length == 0.0:
+    length = math.sqrt(float(wide @ wide))
+    if not math.isfinite(length) or length == 0.0:
         raise ValueError("an embedding is zero or not finite")
     unit: NDArray[np.float32] = (wide / length).astype(np.float32)
     return unit

@@ -17,7 +17,7 @@ from edgeseg import limits
 from edgeseg.errors import FormatError
 from edgeseg.files import PathLike, sha256_hex
 from edgeseg.formats import container
-from edgeseg.formats.codes import PRECISIONS, Codes, check_codes
+from edgeseg.formats.codes import PRECISIONS, Codes, check_codes, packed_width, unpacked_codes
 from edgeseg.formats.document import Fields, canonical_json, parse_object
 from edgeseg.formats.golden import Golden, check_golden
 from edgeseg.formats.graph import Graph, check_graph
@@ -88,6 +88,7 @@ def content_digest(data: CatalogueData) -> str:
         bytes_of(data.table.offsets, "<u4"),
         data.table.text,
         bytes_of(data.codes.stored, PRECISIONS[data.codes.precision]),
+        bytes_of(data.codes.packed_shifts(), "u1"),
         _packed(data.removed) if data.removed is not None else b"",
     )
     digests = b"".join(bytes.fromhex(sha256_hex(part)) for part in parts)
@@ -117,7 +118,7 @@ def encode_catalogue(data: CatalogueData) -> list[bytes | memoryview]:
         "catalogue.json": canonical_json(index),
         "text.offsets": bytes_of(data.table.offsets, "<u4"),
         "text": data.table.text,
-        "vectors": bytes_of(data.codes.stored, PRECISIONS[data.codes.precision]),
+        **sections_of(data.codes, "vectors"),
     }
     if data.graph is not None:
         sections["graph.levels"] = bytes_of(data.graph.levels, "u1")
@@ -127,7 +128,7 @@ def encode_catalogue(data: CatalogueData) -> list[bytes | memoryview]:
     if data.removed is not None:
         sections["tombstones"] = _packed(data.removed)
     if data.golden is not None:
-        sections["golden.queries"] = bytes_of(data.golden.queries.stored, "i1")
+        sections |= sections_of(data.golden.queries, "golden.queries")
         sections["golden.answers"] = bytes_of(data.golden.answers, "<u4")
     _from_sections({name: memoryview(part) for name, part in sections.items()}, "")
     return container.encode(KIND, sections)
@@ -180,9 +181,7 @@ def _from_sections(sections: dict[str, memoryview], digest: str) -> CatalogueDat
     offsets = array_of(sections, "text.offsets", "<u4", cells + 1)
     table = TextTable(rows, offsets, taken(sections, "text"))
     check_table(table, removed)
-    stored = array_of(sections, "vectors", PRECISIONS[precision], rows * dim)
-    codes = Codes(stored.reshape(rows, dim))
-    check_codes(codes)
+    codes = codes_of(sections, "vectors", precision, rows, dim)
     graph = None
     if graph_settings is not None:
         graph = _graph(sections, graph_settings, rows)
@@ -223,8 +222,7 @@ def _golden(sections: dict[str, memoryview], settings: object, dim: int) -> Gold
     queries = fields.integer("queries", 1, limits.MAX_GOLDEN_QUERIES)
     floor = fields.number("recall_floor")
     fields.done()
-    codes = Codes(array_of(sections, "golden.queries", "i1", queries * dim).reshape(queries, dim))
-    check_codes(codes)
+    codes = codes_of(sections, "golden.queries", "int8", queries, dim)
     answers = array_of(sections, "golden.answers", "<u4", queries * k).reshape(queries, k)
     return Golden(codes, answers, floor)
 
@@ -239,6 +237,34 @@ def _tombstones(sections: dict[str, memoryview], rows: int, count: int) -> NDArr
 
 def _packed(bits: NDArray[np.bool_]) -> memoryview:
     return np.packbits(bits, bitorder="little").data
+
+
+def sections_of(codes: Codes, name: str) -> dict[str, bytes | memoryview]:
+    """Embeddings as sections of a container."""
+    sections: dict[str, bytes | memoryview] = {
+        name: bytes_of(codes.stored, PRECISIONS[codes.precision])
+    }
+    if codes.precision == "int8":
+        sections[f"{name}.shifts"] = bytes_of(codes.packed_shifts(), "u1")
+    return sections
+
+
+def codes_of(
+    sections: dict[str, memoryview], name: str, precision: str, rows: int, dim: int
+) -> Codes:
+    """Take embeddings out, checked.
+
+    Raises:
+        FormatError: a section is missing or has another length, or what they say is no direction.
+    """
+    stored = array_of(sections, name, PRECISIONS[precision], rows * dim).reshape(rows, dim)
+    width = packed_width(precision, dim)
+    packed = np.zeros((rows, 0), np.uint8)
+    if width:
+        packed = array_of(sections, f"{name}.shifts", "u1", rows * width).reshape(rows, width)
+    codes = unpacked_codes(stored, packed)
+    check_codes(codes)
+    return codes
 
 
 def array_of(

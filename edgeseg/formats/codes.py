@@ -1,9 +1,10 @@
 """Embeddings as a file keeps them: a direction in int8 or float16, or float32 as it was given.
 
-An embedding has length 1, so its direction is all there is to store, and no scale needs to stand
-beside an int8 code: decoding divides by the code's own length. The same bytes decode to the same
-float32 bits on every processor: squares of int8 are added without rounding, and the square root
-and the division are those of IEEE 754.
+An embedding has length 1, so its direction is all there is to store. An int8 code is in block
+floating point, as in the OCP Microscaling formats (MXINT8): each 16 components share a power of
+two, so that small numbers keep their precision beside large ones. No scale of the whole stands
+beside it: decoding divides by the code's own length. The same bytes decode to the same float32 bits
+on every processor: squares are added without rounding, and the rest is IEEE 754.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from numpy.typing import NDArray
 from edgeseg.errors import FormatError
 
 PRECISIONS: dict[str, str] = {"int8": "i1", "float16": "<f2", "float32": "<f4"}
+# Components that share a power of two, and the most that it halves.
+BLOCK_DIMS = 16
+_MAX_SHIFT = 7
 _MAX_CODE = 127
 # How far a float embedding's squared length may be from 1: float32 rounding over 4096 components
 # is below 1e-4 and float16's below 1e-3, while another scaling (0..255, say) is off by far more.
 _UNIT_TOLERANCE = 2e-3
-# Float32 adds whole numbers without rounding below 2**24.
-_EXACT_SUM_DIM = 2**24 // _MAX_CODE**2
 # Rows that are decoded together: 2 MB at 128-d, which stays in a processor's cache.
 BLOCK_ROWS = 4096
 
@@ -34,9 +36,12 @@ class Codes:
 
     Attributes:
         stored: ``(n, dim)`` int8 in [-127, 127], float16 or float32.
+        shifts: ``(n, ceil(dim / 16))`` uint8 in [0, 7] beside int8, else ``(n, 0)``: by how many
+            bits each block's numbers are smaller than their codes.
     """
 
     stored: NDArray[Any]
+    shifts: NDArray[np.uint8]
 
     @classmethod
     def encode(cls, embeddings: NDArray[np.float32], precision: str) -> Codes:
@@ -44,14 +49,20 @@ class Codes:
 
         Args:
             embeddings: ``(n, dim)`` float32, L2-normalised.
-            precision: one of ``PRECISIONS``. The largest component of each int8 code is 127 or
-                -127.
+            precision: one of ``PRECISIONS``.
         """
-        if precision == "int8":
-            largest = np.abs(embeddings).max(axis=1, keepdims=True)
-            scaled = embeddings * (np.float32(_MAX_CODE) / largest)
-            return cls(np.rint(scaled).astype(np.int8))
-        return cls(np.ascontiguousarray(embeddings, dtype=PRECISIONS[precision]))
+        if precision != "int8":
+            stored = np.ascontiguousarray(embeddings, dtype=PRECISIONS[precision])
+            return cls(stored, np.zeros((len(stored), 0), np.uint8))
+        starts = np.arange(0, embeddings.shape[1], BLOCK_DIMS)
+        largest = np.maximum.reduceat(np.abs(embeddings), starts, axis=1)
+        most = largest.max(axis=1, keepdims=True)
+        # Powers of two below the quotient; a block of zeros has no number to keep precise.
+        _, exponents = np.frexp(most / np.where(largest > 0, largest, most))
+        shifts = np.minimum(exponents - 1, _MAX_SHIFT).astype(np.uint8)
+        factors = np.ldexp(np.float32(_MAX_CODE) / most, shifts.astype(np.int32))
+        scaled = embeddings * np.repeat(factors, _widths(embeddings.shape[1]), axis=1)
+        return cls(np.rint(scaled).astype(np.int8), shifts)
 
     def __len__(self) -> int:
         return len(self.stored)
@@ -66,16 +77,28 @@ class Codes:
         """Which of ``PRECISIONS``."""
         return str(self.stored.dtype.name)
 
+    def taken(self, rows: slice | NDArray[np.int64]) -> Codes:
+        """Those of some rows."""
+        return Codes(self.stored[rows], self.shifts[rows])
+
     def decoded(self, rows: slice | NDArray[np.int64] = slice(None)) -> NDArray[np.float32]:
         """The embeddings of some rows, ``(m, dim)`` float32, L2-normalised."""
         stored = self.stored[rows]
         if stored.dtype == np.float32:
             return np.asarray(stored, np.float32)
-        exact = stored.dtype == np.int8 and self.dim <= _EXACT_SUM_DIM
-        wide: NDArray[Any] = stored.astype(np.float32 if exact else np.float64)
-        lengths = np.sqrt(np.einsum("ij,ij->i", wide, wide).astype(np.float64))
-        decoded: NDArray[np.float32] = wide.astype(np.float32, copy=False)
-        decoded /= lengths.astype(np.float32)[:, None]
+        decoded: NDArray[np.float32] = stored.astype(np.float32)
+        if stored.dtype == np.float16:
+            wide = decoded.astype(np.float64)
+            squares = np.einsum("ij,ij->i", wide, wide)
+        else:
+            shifts = self.shifts[rows].astype(np.int32)
+            starts = np.arange(0, self.dim, BLOCK_DIMS)
+            # Sums within a block are whole numbers below 2**18; those of 256 blocks, moved by twice
+            # their shifts, have 40 bits at most: nothing is rounded.
+            blocks = np.add.reduceat(decoded * decoded, starts, axis=1).astype(np.float64)
+            squares = np.ldexp(blocks, -2 * shifts).sum(axis=1)
+            decoded *= np.repeat(np.ldexp(np.float32(1), -shifts), _widths(self.dim), axis=1)
+        decoded /= np.sqrt(squares).astype(np.float32)[:, None]
         return decoded
 
     def blocks(self) -> Iterator[tuple[slice, NDArray[np.float32]]]:
@@ -86,7 +109,50 @@ class Codes:
 
     def joined(self, others: Codes) -> Codes:
         """These rows and then the others', which have the same precision."""
-        return Codes(np.concatenate([self.stored, others.stored]))
+        return Codes(
+            np.concatenate([self.stored, others.stored]),
+            np.concatenate([self.shifts, others.shifts]),
+        )
+
+    def packed_shifts(self) -> NDArray[np.uint8]:
+        """The shifts as a file keeps them, two in a byte: ``(n, ceil(blocks / 2))`` uint8."""
+        even, odd = self.shifts[:, ::2], self.shifts[:, 1::2]
+        packed = even.copy()
+        packed[:, : odd.shape[1]] |= odd << 4
+        return packed
+
+
+def unpacked_codes(stored: NDArray[Any], packed: NDArray[np.uint8]) -> Codes:
+    """The reverse of :meth:`Codes.packed_shifts`; :func:`check_codes` must follow.
+
+    Args:
+        stored: as in :class:`Codes`.
+        packed: ``(n, packed_width(dim))`` uint8 beside int8, else ``(n, 0)``.
+
+    Raises:
+        FormatError: a shift is above 7, or a number stands behind the last one.
+    """
+    if not packed.shape[1]:
+        return Codes(stored, packed)
+    count = len(_widths(stored.shape[1]))
+    shifts = np.empty((len(packed), 2 * packed.shape[1]), np.uint8)
+    shifts[:, ::2], shifts[:, 1::2] = packed & 0xF, packed >> 4
+    if shifts.size and int(shifts.max()) > _MAX_SHIFT:
+        raise FormatError(f"a shift of its embeddings is above {_MAX_SHIFT}")
+    if bool(shifts[:, count:].any()):
+        raise FormatError("a number stands behind the last shift of its embeddings")
+    return Codes(stored, shifts[:, :count])
+
+
+def packed_width(precision: str, dim: int) -> int:
+    """How many bytes the shifts of a row take."""
+    return -(-len(_widths(dim)) // 2) if precision == "int8" else 0
+
+
+def _widths(dim: int) -> NDArray[np.int64]:
+    """How many components each block has: 16, and the last what is left."""
+    starts = np.arange(0, dim, BLOCK_DIMS)
+    return np.diff(starts, append=dim)
 
 
 def check_codes(codes: Codes) -> None:

@@ -11,8 +11,8 @@ from edgeseg import limits
 from edgeseg.errors import FormatError
 from edgeseg.files import PathLike
 from edgeseg.formats import container
-from edgeseg.formats.catalogue_file import array_of, bytes_of, taken
-from edgeseg.formats.codes import PRECISIONS, Codes, check_codes
+from edgeseg.formats.catalogue_file import array_of, bytes_of, codes_of, sections_of, taken
+from edgeseg.formats.codes import PRECISIONS, Codes
 from edgeseg.formats.document import Fields, canonical_json, parse_object
 from edgeseg.formats.text_table import TextTable, check_names, check_table
 
@@ -87,7 +87,7 @@ def encode_delta(delta: Delta) -> list[bytes | memoryview]:
         "delta.json": canonical_json(index),
         "text.offsets": bytes_of(delta.table.offsets, "<u4"),
         "text": delta.table.text,
-        "vectors": bytes_of(delta.codes.stored, PRECISIONS[delta.codes.precision]),
+        **sections_of(delta.codes, "vectors"),
     }
     if delta.answers is not None:
         sections["golden.answers"] = bytes_of(delta.answers, "<u4")
@@ -145,9 +145,7 @@ def _from_sections(sections: dict[str, memoryview], digest: str) -> Delta:
     lengths = np.diff(offsets).reshape(-1, rows)
     if bool(lengths[1:, rows - removed :].any()):
         raise FormatError("a removed item has attributes")
-    stored = array_of(sections, "vectors", PRECISIONS[precision], (added + updated) * dim)
-    codes = Codes(stored.reshape(added + updated, dim))
-    check_codes(codes)
+    codes = codes_of(sections, "vectors", precision, added + updated, dim)
     answers = None
     if golden_k:
         answers = array_of(sections, "golden.answers", "<u4", None)

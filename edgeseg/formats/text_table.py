@@ -64,6 +64,15 @@ class TextTable:
         at = column * self.rows + row
         return str(self.text[int(self.offsets[at]) : int(self.offsets[at + 1])], "utf-8")
 
+    def lines(self, rows: NDArray[np.int64]) -> list[list[str]]:
+        """The strings of some rows, column by column."""
+        at = rows[:, None] + self.rows * np.arange(self.columns)
+        places = zip(self.offsets[at].tolist(), self.offsets[at + 1].tolist(), strict=True)
+        return [
+            [str(self.text[start:end], "utf-8") for start, end in zip(*line, strict=True)]
+            for line in places
+        ]
+
     def cells(self, column: int) -> list[bytes]:
         """A column's cells in UTF-8, quicker than one by one."""
         ends = self.offsets[column * self.rows : (column + 1) * self.rows + 1]

@@ -16,6 +16,11 @@ from edgeseg.formats.graph import check_graph
 from tests.edgeseg.formats.samples import unit_vectors, with_graph
 
 
+def floats(vectors: np.ndarray) -> Codes:
+    """Embeddings as they are."""
+    return Codes.encode(vectors, "float32")
+
+
 def clustered(items: int, dim: int = 32) -> np.ndarray:
     """`(items, dim)` float32, L2-normalised, about 20 around each of some centres."""
     generator = np.random.default_rng(3)
@@ -33,9 +38,9 @@ def found_by(index: hnsw.HnswIndex, query: np.ndarray, k: int) -> tuple[list[int
 
 def test_an_index_opened_from_arrays_finds_what_exact_search_finds() -> None:
     vectors = clustered(4000)
-    graph = hnsw.build_graph(Codes(vectors))
+    graph = hnsw.build_graph(floats(vectors))
     check_graph(graph)
-    index = hnsw.HnswIndex(Codes(vectors), graph)
+    index = hnsw.HnswIndex(floats(vectors), graph)
     found = 0
     for query in vectors[::20]:
         rows, distances = found_by(index, query, 10)
@@ -48,7 +53,10 @@ def test_an_index_opened_from_arrays_finds_what_exact_search_finds() -> None:
 
 def test_the_same_items_give_the_same_graph() -> None:
     vectors = clustered(500)
-    one, two = hnsw.build_graph(Codes(vectors)), hnsw.build_graph(Codes(vectors))
+    one, two = (
+        hnsw.build_graph(floats(vectors)),
+        hnsw.build_graph(floats(vectors)),
+    )
     for name in ("levels", "counts", "steps", "long_steps"):
         np.testing.assert_array_equal(getattr(one, name), getattr(two, name))
     assert one.settings() == two.settings()
@@ -65,7 +73,7 @@ def test_opening_does_not_change_answers() -> None:
     )
     native.add_items(vectors, np.arange(len(vectors)), num_threads=1)
     native.set_ef(hnsw.MIN_EF_SEARCH)
-    codes = Codes(vectors)
+    codes = floats(vectors)
     index = hnsw.HnswIndex(codes, hnsw.build_graph(codes))
     for query in unit_vectors(50, vectors.shape[1], seed=9):
         labels, _ = native.knn_query(query[None], 5, num_threads=1)
@@ -74,7 +82,7 @@ def test_opening_does_not_change_answers() -> None:
 
 @pytest.mark.parametrize("items", [1, 2, 3, 17])
 def test_tiny_graphs_work(items: int) -> None:
-    codes = Codes(unit_vectors(items, 4))
+    codes = floats(unit_vectors(items, 4))
     graph = hnsw.build_graph(codes)
     check_graph(graph)
     rows, _ = found_by(hnsw.HnswIndex(codes, graph), codes.stored[0], items)
@@ -108,12 +116,12 @@ def test_a_graph_over_other_items_is_refused() -> None:
     data = with_graph(60)
     assert data.graph is not None
     with pytest.raises(ValueError, match="60 items over 59"):
-        hnsw.HnswIndex(Codes(data.codes.stored[:59]), data.graph)
+        hnsw.HnswIndex(data.codes.taken(slice(59)), data.graph)
 
 
 def test_threads_that_ask_for_different_k_get_their_own() -> None:
     vectors = clustered(1000)
-    index = hnsw.HnswIndex(Codes(vectors), hnsw.build_graph(Codes(vectors)))
+    index = hnsw.HnswIndex(floats(vectors), hnsw.build_graph(floats(vectors)))
     wrong: list[object] = []
 
     def ask(k: int) -> None:
@@ -131,7 +139,7 @@ def test_threads_that_ask_for_different_k_get_their_own() -> None:
 
 
 def test_where_no_file_can_be_made_memory_serves(monkeypatch: pytest.MonkeyPatch) -> None:
-    codes = Codes(clustered(300))
+    codes = floats(clustered(300))
     usual = hnsw.build_graph(codes)
 
     def full(*_: object, **__: object) -> None:
@@ -154,7 +162,7 @@ def test_a_file_that_hnswlib_cut_short_is_noticed(tmp_path: Path) -> None:
 
 
 def test_items_that_left_are_passed_and_never_found() -> None:
-    codes = Codes(clustered(2000))
+    codes = floats(clustered(2000))
     graph = hnsw.build_graph(codes)
     removed = np.zeros(2000, np.bool_)
     removed[::3] = True
@@ -167,7 +175,10 @@ def test_items_that_left_are_passed_and_never_found() -> None:
 
 def test_a_graph_is_extended_alike_each_time_and_finds_what_came() -> None:
     everything = clustered(2400)
-    codes, added = Codes(everything[:2000]), Codes(everything[2000:])
+    codes, added = (
+        floats(everything[:2000]),
+        floats(everything[2000:]),
+    )
     graph = hnsw.build_graph(codes)
     before = np.zeros(2000, np.bool_)
     before[5] = True

@@ -93,9 +93,15 @@ def unit_vectors(items: int, dim: int, seed: int = 0) -> np.ndarray:
     return (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
 
 
+def plain_codes(rows: list[list[int]]) -> Codes:
+    """int8 codes without shifts."""
+    stored = np.array(rows, np.int8)
+    return Codes(stored, np.zeros((len(stored), -(-stored.shape[1] // 16)), np.uint8))
+
+
 def two_items() -> CatalogueData:
     """Two items, one attribute, no graph."""
-    codes = Codes(np.array([[127, 0], [3, -4]], np.int8))
+    codes = plain_codes([[127, 0], [3, -4]])
     table = TextTable.of([["a", "bé"], ["red", ""]])
     return CatalogueData(EMBEDDER_DIGEST, ("colour",), codes, table, None)
 
@@ -114,5 +120,5 @@ def with_everything() -> CatalogueData:
     removed = np.zeros(len(data.codes), np.bool_)
     removed[[3, 50]] = True
     skus = ["" if gone else f"sku-{row}" for row, gone in enumerate(removed)]
-    golden = Golden(Codes(data.codes.stored[:2]), np.array([[0, 1], [1, 59]], "<u4"), 0.5)
+    golden = Golden(data.codes.taken(slice(2)), np.array([[0, 1], [1, 59]], "<u4"), 0.5)
     return replace(data, table=TextTable.of([skus]), removed=removed, golden=golden, generation=3)

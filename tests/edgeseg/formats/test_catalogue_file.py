@@ -18,7 +18,7 @@ from edgeseg.formats.catalogue_file import (
     decode_catalogue,
     encode_catalogue,
 )
-from edgeseg.formats.codes import PRECISIONS, Codes
+from edgeseg.formats.codes import PRECISIONS, Codes, unpacked_codes
 from edgeseg.formats.graph import LONG_STEP, Graph, packed_lists
 from edgeseg.formats.text_table import TextTable
 from tests.edgeseg.formats.samples import (
@@ -36,6 +36,7 @@ GOLDEN_SECTIONS = {
     "text.offsets": b"\0\0\0\0\1\0\0\0\4\0\0\0\7\0\0\0\7\0\0\0",
     "text": b"ab\xc3\xa9red",
     "vectors": b"\x7f\0\3\xfc",
+    "vectors.shifts": b"\0\0",
 }
 
 
@@ -56,7 +57,7 @@ def test_the_golden_bytes_are_written_and_read() -> None:
     sections = container.decode(KIND, data).sections
     assert {name: bytes(part) for name, part in sections.items()} == GOLDEN_SECTIONS
     # A change of this is a change of the format, and needs a new format_version.
-    assert sha256_hex(data) == "443cdc645aebc1d2810259a5e4478e9d772f25c520e529a70758da9f26f88db4"
+    assert sha256_hex(data) == "dc663c30fccb1c4d8b3cc6cbe946ceb07ed416cf34e47c71cbdb91f3b8e4bd80"
     opened = decode_catalogue(data)
     assert opened.attribute_names == ("colour",)
     assert [opened.table.cell(column, row) for column in (0, 1) for row in (0, 1)] == [
@@ -90,6 +91,9 @@ def test_a_graph_comes_back_as_it_was() -> None:
         ({"vectors": b"\x7f\0\0\0"}, "all 0"),
         ({"vectors": b"\x7f\0\1\x80"}, "is -128"),
         ({"vectors": bytes(3)}, "wrong length"),
+        ({"vectors__shifts": b"\0"}, "wrong length"),
+        ({"vectors__shifts": b"\0\x08"}, "above 7"),
+        ({"vectors__shifts": b"\0\x10"}, "behind the last shift"),
         ({"tombstones": b"\0"}, "unknown section"),
         ({"golden__queries": b"\1\1"}, "unknown section"),
         ({"text": b"ab\xffred "}, "not UTF-8"),
@@ -163,7 +167,7 @@ def test_what_has_not_length_1_is_refused(precision: str, rows: list[list[float]
     document = GOLDEN_SECTIONS["catalogue.json"].replace(b"int8", precision.encode())
     vectors = np.array(rows, PRECISIONS[precision]).tobytes()
     with pytest.raises(FormatError, match="length 1"):
-        decoded_with(catalogue__json=document, vectors=vectors)
+        decoded_with(catalogue__json=document, vectors=vectors, vectors__shifts=None)
 
 
 @pytest.mark.parametrize(
@@ -180,6 +184,8 @@ def test_codes_are_as_near_as_their_precision(precision: str, tolerance: float) 
     # Dividing by the code's length moves a component by less than rounding did.
     largest = np.abs(vectors).max(axis=1, keepdims=True)
     assert (np.abs(decoded - vectors) <= 2 * tolerance * largest).all()
+    again = unpacked_codes(codes.stored, codes.packed_shifts())
+    np.testing.assert_array_equal(again.decoded(), decoded)
     np.testing.assert_allclose(np.linalg.norm(decoded, axis=1), 1.0, atol=1e-6)
     chosen = np.array([4999, 0, 77])
     np.testing.assert_array_equal(codes.decoded(chosen), decoded[chosen])
@@ -189,9 +195,22 @@ def test_codes_are_as_near_as_their_precision(precision: str, tolerance: float) 
 def test_long_codes_are_added_without_rounding() -> None:
     stored = np.full((1, 4096), 127, np.int8)
     stored[0, 0] = 126
-    length = float(np.sqrt(np.sum(stored.astype(np.int64) ** 2)))
-    decoded = Codes(stored).decoded()
-    np.testing.assert_array_equal(decoded, (stored / np.float32(length)).astype(np.float32))
+    shifts = np.zeros((1, 256), np.uint8)
+    shifts[0, 1:] = 7
+    whole = np.concatenate([128 * stored[:, :16].astype(np.int64), stored[:, 16:]], axis=1)
+    length = np.float32(np.sqrt(float(np.sum(whole**2)) / 128**2))
+    decoded = Codes(stored, shifts).decoded()
+    np.testing.assert_array_equal(decoded, (whole / 128).astype(np.float32) / length)
+
+
+def test_small_numbers_keep_their_precision_beside_large_ones() -> None:
+    vectors = unit_vectors(500, 32)
+    vectors[:, 16:] /= 20
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    decoded = Codes.encode(vectors, "int8").decoded()
+    largest = np.abs(vectors[:, 16:]).max(axis=1, keepdims=True)
+    # A power of two is at most twice too coarse; the length, which is rounded too, adds a little.
+    assert (np.abs(decoded - vectors)[:, 16:] <= 2.5 * 0.5 / 127 * largest).all()
 
 
 def test_everything_comes_back_as_it_was() -> None:
