@@ -81,7 +81,7 @@ def to_tflite(
     function = tf.function(lambda image: model(image, training=False)).get_concrete_function(
         signature
     )
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], model)
+    converter = converter_of(function)
     if quantization != "none":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if quantization == "float16":
@@ -99,6 +99,15 @@ def to_tflite(
         converter.target_spec.supported_ops = [_STATIC_KERNELS[activations]]
         converter.representative_dataset = lambda: ([p[None]] for p in pictures)
     return converted(converter, "TensorFlow")
+
+
+def converter_of(function: Any) -> Any:
+    """A ``tf.lite.TFLiteConverter`` of a concrete function, to be set up."""
+    # The converter saves the object beside the function as a SavedModel, and a Keras model traces
+    # each of its layers several times for that; the function needs no more than its variables.
+    keeper = tf.Module()
+    keeper.kept = list(function.variables)
+    return tf.lite.TFLiteConverter.from_concrete_functions([function], keeper)
 
 
 def converted(converter: Any, by: str) -> bytes:

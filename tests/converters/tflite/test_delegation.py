@@ -12,7 +12,7 @@ import tensorflow as tf
 import tf_keras
 
 from converters.representative import calibration_input, drawn_photographs, network_input
-from converters.tflite.conversion import to_tflite
+from converters.tflite.conversion import converter_of, to_tflite
 from converters.tflite.delegation import UNEXPLAINED, Delegation, Kept, delegation
 from edgeseg.errors import ModelContractError
 from edgeseg.interpreter import load_runtime, operators
@@ -36,7 +36,7 @@ def _converted(network: Network, quantization: str) -> bytes:
     function = tf.function(lambda x: model(x)).get_concrete_function(
         tf.TensorSpec((1, *SHAPE), tf.float32)
     )
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], model)
+    converter = converter_of(function)
     rng = np.random.default_rng(0)
     pictures = rng.normal(size=(2, 1, *SHAPE)).astype(np.float32)
     if quantization != "none":
