@@ -18,7 +18,6 @@ from converters.photographs import Photograph
 from converters.recipe import Recipe
 from converters.recipes import LADDER, load_recipe
 from converters.representative import calibration_input
-from converters.tflite.conversion import to_tflite
 from converters.tflite.delegation import delegation
 from converters.trials import Figures, Trial
 from edgeseg.errors import EdgesegError, MissingExtraError, ModelContractError, ParityError
@@ -92,9 +91,7 @@ def _peers(conversion: SegmenterConversion) -> list[Trial]:
     calibration = calibration_input(conversion.pictures, conversion.preprocessing)
     makers: dict[str, Callable[[], bytes]] = {
         "tf.lite int8": lambda: tf_lite_int8(conversion.model, calibration),
-        "ai-edge-quantizer int8": lambda: ai_edge_quantizer_int8(
-            to_tflite(conversion.model, "none"), calibration
-        ),
+        "ai-edge-quantizer int8": lambda: ai_edge_quantizer_int8(conversion.own_float, calibration),
     }
     trials = []
     for name, make in makers.items():

@@ -56,6 +56,7 @@ class SegmenterConversion:
         checkpoint: of the network as it is now: pruned, once it is.
         float_model: TFLite bytes of the network as it was trained, the reference of everything.
         model: ``tf_keras``, as it is now.
+        own_float: TFLite bytes of ``model``, without quantization.
         reference: the float network's answers.
         bought: what each pruning bought.
         tuning: what was learnt from; None while nothing was.
@@ -78,7 +79,7 @@ class SegmenterConversion:
         self.pictures = network_input(representative.photographs, self.preprocessing)
         tell("converting the float segmenter", 0, 1)
         self.trained = self.model = checkpoint.build(tf_keras, sigmoid=True)
-        self.float_model = to_tflite(self.trained, "none")
+        self.float_model = self.own_float = to_tflite(self.trained, "none")
         tell("running the float segmenter", 0, 1)
         self.compared = compared
         judged = self.float_model, compared, self.preprocessing, compared_source
@@ -162,9 +163,8 @@ class SegmenterConversion:
         ]
         # A pruned network has fewer tensors than the float one that everything else is held
         # against, and its own weights: what quantization did to it is told by its own float form.
-        own_float = to_tflite(self.model, "none") if self.bought else self.float_model
         errors = layer_errors(
-            own_float, model, [layer.name for layer in self.model.layers], batches
+            self.own_float, model, [layer.name for layer in self.model.layers], batches
         )
         found = replace(attempt.parity, worst_layer=errors[0] if errors else None)
         parity.check("segmenter", found, attempt.recipe.floor)
@@ -214,7 +214,9 @@ class SegmenterConversion:
             to_tflite(model, quantization, calibration, recipe.activations)
             for model in (before, self.model)
         ]
-        parities = [self.reference.compare(to_tflite(m, "none")) for m in (before, self.model)]
+        floats = self.own_float, to_tflite(self.model, "none")
+        parities = [self.reference.compare(each) for each in floats]
+        self.own_float = floats[1]
         self.bought.append(
             Bought(
                 kind=kind,

@@ -40,6 +40,7 @@ class Stage:
     told: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.own_float = self.model
         self.reference = SimpleNamespace(source="2 photographs")
         self.pictures = PICTURES
         self.preprocessing = STRETCH
@@ -84,10 +85,7 @@ def _rungs() -> list[Recipe]:
 
 
 @pytest.mark.usefixtures("peerless")
-def test_the_first_that_meets_the_floor_is_taken(
-    float_model: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(auto, "to_tflite", lambda *_: float_model)
+def test_the_first_that_meets_the_floor_is_taken(float_model: bytes) -> None:
     drops: dict[str, float | str] = {
         "static_wi8_ai8": 0.0031,
         "static_wi8_ai8_recalibrated": 0.2,
@@ -117,10 +115,7 @@ def test_the_first_that_meets_the_floor_is_taken(
 
 
 @pytest.mark.usefixtures("peerless")
-def test_none_that_meets_it_is_an_error_with_the_table(
-    float_model: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(auto, "to_tflite", lambda *_: float_model)
+def test_none_that_meets_it_is_an_error_with_the_table(float_model: bytes) -> None:
     rungs = _rungs()
     stage = _stage(float_model, {recipe.name: 0.1 for recipe in rungs})
     with pytest.raises(auto.NoRecipeError, match=r"none of 8 recipes.*0\.0030") as caught:
@@ -159,6 +154,7 @@ def test_a_bundle_tells_what_was_tried(
     assert bundle.manifest.embedder is not None
 
 
+@pytest.mark.usefixtures("peerless")
 def test_the_command_shows_the_table_and_writes_nothing(
     segmenter_path: Path,
     tmp_path: Path,
