@@ -70,11 +70,11 @@ def compress(
     if recipe.equalize:
         model = equalize(model, calibration)
     if recipe.quantization == "aware":
+        # Asked for first: a network that has nothing to learn from is refused before the work.
+        data = tuning()
         ranges = shared_ranges(model, calibration, to_ceiling=True)
         model = simulate_int8(model, preprocessing, ranges)
-        fine_tune(
-            model, tuning(), preprocessing, recipe.fine_tuning, recipe.seed, on_progress=on_step
-        )
+        fine_tune(model, data, preprocessing, recipe.fine_tuning, recipe.seed, on_progress=on_step)
         return Compressed(to_tflite(model, "aware"), "shared")
     if recipe.quantization != "static" or recipe.activations != "int8":
         converted = to_tflite(model, recipe.quantization, calibration, recipe.activations)
