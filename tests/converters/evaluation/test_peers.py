@@ -58,13 +58,14 @@ def test_ai_edge_quantizer_int8_is_full_integer_too(
 
 @pytest.mark.parametrize("make", ["tf_lite", "ai_edge_quantizer"])
 def test_the_calibration_sets_the_input_range(make: str) -> None:
+    halved = CALIBRATION * np.float32(0.5)
     inputs = tf_keras.Input(CALIBRATION.shape[1:])
     model = tf_keras.Model(inputs, tf_keras.layers.Conv2D(16, 3, padding="same")(inputs))
     if make == "tf_lite":
-        found = Interpreter(peers.tf_lite_int8(model, CALIBRATION / 2))
+        found = Interpreter(peers.tf_lite_int8(model, halved))
     else:
         pytest.importorskip("ai_edge_quantizer", reason="needs the peers extra")
-        found = Interpreter(peers.ai_edge_quantizer_int8(to_tflite(model, "none"), CALIBRATION / 2))
+        found = Interpreter(peers.ai_edge_quantizer_int8(to_tflite(model, "none"), halved))
     # ai-edge-quantizer averages the pictures' ranges, and few of them are wholly black and white.
     assert found._input["quantization"][0] == pytest.approx(0.5 / 255, rel=0.1)
 
