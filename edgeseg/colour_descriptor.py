@@ -114,8 +114,9 @@ def not_white(image: Photo) -> NDArray[np.uint8]:
     Args:
         image: `(H, W, 3)` uint8 RGB.
     """
-    coloured: NDArray[np.uint8] = (image.min(axis=2) < _WHITE_FROM).astype(np.uint8)
-    return coloured
+    # Three channels by themselves are many times as fast as a minimum over an axis of three.
+    below = image < _WHITE_FROM
+    return (below[..., 0] | below[..., 1] | below[..., 2]).view(np.uint8)
 
 
 def normalized(vectors: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -114,21 +114,22 @@ def clean_confidence(
         options: Threshold and ratios.
 
     Returns:
-        `(h, w)` float32: 0 where a component was dropped, 1 where a hole was filled, else as given.
+        `(h, w)` float32: 0 where a component was dropped, 1 where a hole was filled, else as given;
+        what was given itself where nothing was.
     """
-    foreground = (confidence >= options.threshold).astype(np.uint8)
+    foreground = (confidence >= options.threshold).view(np.uint8)
     labels, stats = filters.connected_components(foreground)
-    cleaned = confidence.copy()
     areas = stats[:, 4].copy()
     areas[0] = 0
     if not areas.any():
-        return cleaned
+        return confidence
+    cleaned = confidence
     dropped = areas < options.min_component_ratio * areas.max()
     dropped[0] = False
     if dropped.any():
         sums = np.bincount(labels.ravel(), confidence.ravel(), len(areas))
         dropped &= sums < options.min_component_confidence * areas
-        cleaned[dropped[labels]] = 0.0
+        cleaned = np.where(dropped[labels], np.float32(0.0), cleaned)
         foreground[dropped[labels]] = 0
     # A hole is a background component that doesn't reach the frame.
     holes, stats = filters.connected_components(1 - foreground)
@@ -139,10 +140,10 @@ def clean_confidence(
         & (stats[:, 0] + stats[:, 2] < width)
         & (stats[:, 1] + stats[:, 3] < height)
     )
-    filled = inside & (stats[:, 4] <= options.max_hole_ratio * int(foreground.sum()))
+    filled = inside & (stats[:, 4] <= options.max_hole_ratio * np.count_nonzero(foreground))
     filled[0] = False
     if filled.any():
-        cleaned[filled[holes]] = 1.0
+        cleaned = np.where(filled[holes], np.float32(1.0), cleaned)
     return cleaned
 
 
@@ -167,8 +168,11 @@ def segmentation_from(
     """
     cleaned = clean_confidence(confidence, options) if options.clean else confidence
     if options.refine == "none":
-        category_mask = _category_mask(cleaned, width, height, options.threshold)
         confidence_mask = imaging.resize_bilinear(confidence, width, height)
+        if cleaned is confidence:
+            category_mask = (confidence_mask >= options.threshold).view(np.uint8)
+        else:
+            category_mask = _category_mask(cleaned, width, height, options.threshold)
     else:
         if photo is None or photo.shape != (height, width, 3):
             raise ValueError(f"refine={options.refine} needs the {width} x {height} photo")

@@ -76,9 +76,11 @@ class Segmenter:
 
     def _run(self, resized: Photo) -> NDArray[np.float32]:
         batch = self.preprocessing.normalized(resized)[None]
-        # Dequantized int8 can overshoot 1 by a step; NaN from a broken model counts as background.
-        output = np.nan_to_num(self.interpreter.run(batch)[0, :, :, 0], nan=0.0)
-        return np.clip(output, 0.0, 1.0)
+        output = self.interpreter.run(batch)[0, :, :, 0]
+        # Dequantized int8 can overshoot 1 by a step; NaN from a broken model counts as background:
+        # of NaN and 0, `fmax` gives 0.
+        confidence: NDArray[np.float32] = np.minimum(np.fmax(output, 0.0), 1.0)
+        return confidence
 
     def confidence(self, photo: Photo) -> NDArray[np.float32]:
         """Give the confidence mask alone: `(H, W)` float32 in [0, 1] at the photo's resolution."""
