@@ -75,7 +75,6 @@ def extended_graph(
     index = _loaded(codes, graph, removed, len(codes) + len(added))
     for row in gone.tolist():
         index.mark_deleted(row)
-    index.set_num_threads(1)
     for rows, vectors in added.blocks():
         labels = len(codes) + np.arange(rows.start, rows.stop)
         index.add_items(vectors, labels, num_threads=1)

@@ -16,7 +16,7 @@ MAX_PHOTO_PIXELS = 60_000_000
 
 # Containers. FC-DenseNet103 in float32 is 38 MB, and it is the largest network made for here.
 MAX_BUNDLE_BYTES = 256 * _MIB
-# A catalogue item takes about 660 bytes at 128-d and its attributes: this is over 500,000 items.
+# A catalogue item takes about 170 bytes at 128-d and its attributes: a million at `MAX_ITEMS`.
 MAX_CATALOGUE_BYTES = 512 * _MIB
 MAX_HEADER_BYTES = 64 * _KIB
 MAX_SECTIONS = 32

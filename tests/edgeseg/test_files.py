@@ -15,7 +15,7 @@ import pytest
 
 from edgeseg import limits
 from edgeseg.errors import EdgesegError, LimitExceededError
-from edgeseg.files import Lock, read_bounded, sha256_hex, write_atomic
+from edgeseg.files import Lock, map_bounded, read_bounded, sha256_hex, write_atomic
 
 # Dies just before the call number KILL_AT among those that touch the disk; with a number too high
 # it finishes.
@@ -231,3 +231,24 @@ def test_the_lock_excludes_another_process_and_ends_with_it(
 def test_sha256_hex() -> None:
     # FIPS 180-2, appendix B.1.
     assert sha256_hex(b"abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_a_mapped_file_stays_as_it_was_when_it_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"first")
+    mapped = map_bounded(path, 5, "file")
+    assert mapped.readonly
+    write_atomic(path, b"second")
+    assert bytes(mapped) == b"first"
+    path.write_bytes(b"")
+    assert bytes(map_bounded(path, 5, "file")) == b""
+
+
+def test_what_cannot_be_mapped_is_refused_as_what_cannot_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"123456")
+    with pytest.raises(LimitExceededError, match="6 bytes"):
+        map_bounded(path, 5, "file")
+    for place, words in ((tmp_path, "is a folder"), (tmp_path / "none", "no such file")):
+        with pytest.raises(EdgesegError, match=words):
+            map_bounded(place, 5, "file")
