@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +27,7 @@ _GROUP_DEPTH = 4
 Where = Mapping[str, str | Collection[str]]
 
 
-@dataclass(frozen=True)
-class Match:
+class Match(NamedTuple):
     """One ranked result.
 
     Attributes:
@@ -266,16 +264,16 @@ class Catalogue:
         nearest = list(groups.values())[:k]
         firsts = np.array([first for first, *_ in nearest])
         return [
-            replace(match, similar=tuple(sku(int(rows[place])) for place in others))
+            match._replace(similar=tuple(sku(int(rows[place])) for place in others))
             for match, (_, *others) in zip(
                 self._matches(rows[firsts], distances[firsts]), nearest, strict=True
             )
         ]
 
     def _matches(self, rows: NDArray[np.int64], distances: NDArray[np.float32]) -> list[Match]:
-        # Rounding can lead a hair's breadth out of [0, 2].
-        found = zip(self.data.table.lines(rows), np.clip(distances, 0.0, 2.0).tolist(), strict=True)
+        found = zip(self.data.table.lines(rows), distances.tolist(), strict=True)
         return [
-            Match(cells[_SKU_COLUMN], distance, self._attributes(cells), rank)
+            # Rounding can lead a hair's breadth out of [0, 2].
+            Match(cells[_SKU_COLUMN], min(max(distance, 0.0), 2.0), self._attributes(cells), rank)
             for rank, (cells, distance) in enumerate(found, start=1)
         ]

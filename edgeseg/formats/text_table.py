@@ -65,12 +65,11 @@ class TextTable:
         return str(self.text[int(self.offsets[at]) : int(self.offsets[at + 1])], "utf-8")
 
     def lines(self, rows: NDArray[np.int64]) -> list[list[str]]:
-        """The strings of some rows, column by column."""
-        at = rows[:, None] + self.rows * np.arange(self.columns)
-        places = zip(self.offsets[at].tolist(), self.offsets[at + 1].tolist(), strict=True)
+        """The strings of some rows, column by column; the quickest way for a few rows."""
+        text, offset, cells = self.text, self.offsets.item, len(self.offsets) - 1
         return [
-            [str(self.text[start:end], "utf-8") for start, end in zip(*line, strict=True)]
-            for line in places
+            [str(text[offset(at) : offset(at + 1)], "utf-8") for at in range(row, cells, self.rows)]
+            for row in rows.tolist()
         ]
 
     def cells(self, column: int) -> list[bytes]:

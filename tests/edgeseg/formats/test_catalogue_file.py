@@ -198,9 +198,9 @@ def test_long_codes_are_added_without_rounding() -> None:
     shifts = np.zeros((1, 256), np.uint8)
     shifts[0, 1:] = 7
     whole = np.concatenate([128 * stored[:, :16].astype(np.int64), stored[:, 16:]], axis=1)
-    length = np.float32(np.sqrt(float(np.sum(whole**2)) / 128**2))
+    inverse = np.float32(1.0 / np.sqrt(float(np.sum(whole**2)) / 128**2))
     decoded = Codes(stored, shifts).decoded()
-    np.testing.assert_array_equal(decoded, (whole / 128).astype(np.float32) / length)
+    np.testing.assert_array_equal(decoded, (whole / 128).astype(np.float32) * inverse)
 
 
 def test_small_numbers_keep_their_precision_beside_large_ones() -> None:
