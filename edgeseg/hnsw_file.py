@@ -72,8 +72,10 @@ def write_index(
     row = _row(graph.m, codes.dim)
     _write(file, _header(row, graph, len(codes)))
     lists_of_blocks = graph.lists(BLOCK_ROWS)
+    whole = np.zeros(min(BLOCK_ROWS, len(codes)), row)
     for rows, vectors in codes.blocks():
-        block = np.zeros(len(vectors), row)
+        block = whole[: len(vectors)]
+        block["list"] = 0
         _, links = next(lists_of_blocks)
         _fill(block["list"], graph.counts[rows], links)
         if removed is not None:

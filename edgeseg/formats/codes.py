@@ -88,8 +88,9 @@ class Codes:
         if stored.dtype == np.float32:
             return np.asarray(stored, np.float32)
         count, dim = stored.shape
-        decoded = np.zeros((count, -(-dim // BLOCK_DIMS), BLOCK_DIMS), np.float32)
-        decoded.reshape(count, -1)[:, :dim] = stored
+        if dim % BLOCK_DIMS:
+            stored = np.pad(stored, ((0, 0), (0, -dim % BLOCK_DIMS)))
+        decoded = stored.astype(np.float32).reshape(count, -1, BLOCK_DIMS)
         squares = np.einsum("ijk,ijk->ij", decoded, decoded, dtype=self._exact)
         factors = np.ones((1, 1), np.float32)
         if stored.dtype == np.int8:
