@@ -7,6 +7,7 @@ always give the same graph.
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Callable
 from typing import IO, Any, TypeVar
@@ -152,7 +153,11 @@ def _loaded(codes: Codes, graph: Graph, removed: NDArray[np.bool_] | None, capac
 
     def load(file: IO[bytes], path: str) -> None:
         write_index(file, codes, graph, removed)
-        index.load_index(path, max_elements=capacity)
+        try:
+            index.load_index(path, max_elements=capacity)
+        except RuntimeError as error:
+            # "Cannot open file", or no memory for what is in it.
+            raise OSError(errno.EIO, str(error)) from error
 
     _with_room(load)
     return index

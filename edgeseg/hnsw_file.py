@@ -16,6 +16,7 @@ import os
 import struct
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import IO, Any, TypeVar
 
 import numpy as np
@@ -49,10 +50,16 @@ def through_nameless_file(use: Callable[[IO[bytes], str], _Result]) -> _Result:
     """
     try:
         with tempfile.TemporaryFile(buffering=0) as file:
-            return use(file, f"/dev/fd/{file.fileno()}")
+            return use(file, _path_of(file))
     except OSError:
         with os.fdopen(os.memfd_create("edgeseg"), "w+b", buffering=0) as file:
-            return use(file, f"/dev/fd/{file.fileno()}")
+            return use(file, _path_of(file))
+
+
+def _path_of(file: IO[bytes]) -> str:
+    # Linux without a populated /dev has the first, macOS the second.
+    folder = "/proc/self/fd" if Path("/proc/self/fd").is_dir() else "/dev/fd"
+    return f"{folder}/{file.fileno()}"
 
 
 def write_index(

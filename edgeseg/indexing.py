@@ -47,11 +47,7 @@ class EmbedsPictures(Protocol):
 
 
 class SegmentsPictures(Protocol):
-    """What cuts pictures out; :class:`edgeseg.segmenter.Segmenter` is one."""
-
-    @property
-    def input_px(self) -> int:
-        """A shorter side that is enough for it."""
+    """What a build needs of a segmenter; :class:`edgeseg.segmenter.Segmenter` is one."""
 
     def segment(self, photo: Photo) -> Segmentation:
         """``(H, W, 3)`` uint8 RGB to its masks."""

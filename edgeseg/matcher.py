@@ -111,6 +111,11 @@ class Matcher:
         network = opened.manifest.embedder
         self.acceptance = None if network is None else network.acceptance
 
+    @property
+    def enough_px(self) -> int:
+        """A photo's shorter side that is enough, see `edgeseg.imaging.read_photo`."""
+        return self.segmenter.preprocessing.input_px
+
     def match(
         self,
         photo: Photo | str | os.PathLike[str],
@@ -199,7 +204,7 @@ class Matcher:
         if isinstance(photo, str | os.PathLike):
             name = str(Path(photo))
             with _timed(timings, "decode"):
-                photo = imaging.read_photo(photo, enough_px=self.segmenter.input_px)
+                photo = imaging.read_photo(photo, enough_px=self.enough_px)
         segmentation = None
         if segment:
             with _timed(timings, "segment"):

@@ -54,11 +54,6 @@ class Segmenter:
         self.preprocessing = opened.manifest.segmenter.preprocessing
         self.interpreter = open_network(opened.segmenter_model, opened.manifest.segmenter, threads)
 
-    @property
-    def input_px(self) -> int:
-        """Side of the square that the network is given: a shorter side that is enough."""
-        return self.preprocessing.input_px
-
     def network_confidence(self, photo: Photo) -> NDArray[np.float32]:
         """Run the network alone; twice, and averaged, where the options flip.
 

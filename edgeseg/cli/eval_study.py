@@ -165,7 +165,10 @@ def _entrants(bundles: Sequence[str] | None, peers: Sequence[Path]) -> list[Entr
         key = (opened.segmenter_model, opened.manifest.segmenter)
         if key not in segmenters:
             segmenters[key] = Segmenter(opened)
-        entrants.append(Entrant(names[Path(source)], Embedder(opened), segmenters[key]))
+        enough_px = opened.manifest.segmenter.preprocessing.input_px
+        entrants.append(
+            Entrant(names[Path(source)], Embedder(opened), segmenters[key], enough_px=enough_px)
+        )
     first = entrants[0]
     for path in peers:
         entrants.append(Entrant(names[path], TflitePeer(path), first.segmenter, first.embedder.dim))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -40,14 +41,17 @@ class Entrant:
         name: what tables call it.
         embedder: describes pictures.
         segmenter: cuts queries and catalogue pictures out for it. Entrants with the same object
-            are given the same cutouts.
+            and the same `enough_px` are given the same cutouts.
         pca_dim: also compare its embeddings brought to this length; None does not.
+        enough_px: the shorter side that queries are read with, see `edgeseg.imaging.read_photo`;
+            None reads them whole, as an embedder with a large input needs them.
     """
 
     name: str
     embedder: EmbedsPictures
     segmenter: SegmentsPictures
     pca_dim: int | None = None
+    enough_px: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +118,7 @@ def embed_all(
     embed_ms: list[list[float]] = [[] for _ in entrants]
     for row, query in enumerate(queries):
         for background in backgrounds:
-            for sharing in _sharing_cutouts(entrants, background == "model"):
+            for sharing in _alike(entrants, partial(_queries_of, background=background)):
                 picture, found = query_picture(query, entrants[sharing[0]], background)
                 for number in sharing:
                     start_s = time.perf_counter()
@@ -137,7 +141,7 @@ def _embed_gallery(
     ]
     for row, (_, path) in enumerate(items):
         picture = imaging.read_photo(path)
-        for sharing in _sharing_cutouts(entrants, segmented=True):
+        for sharing in _alike(entrants, _cutouts_of):
             views = catalogue_views(picture, entrants[sharing[0]].segmenter)
             for number in sharing:
                 seen = np.stack([_embed(entrants[number], view) for view in views])
@@ -147,12 +151,20 @@ def _embed_gallery(
     return gallery
 
 
-def _sharing_cutouts(entrants: Sequence[Entrant], segmented: bool) -> list[list[int]]:
+def _alike(entrants: Sequence[Entrant], seen: Callable[[Entrant], Hashable]) -> list[list[int]]:
     """The entrants' numbers, in groups that are given the same pictures."""
-    groups: dict[int, list[int]] = {}
+    groups: dict[Hashable, list[int]] = {}
     for number, entrant in enumerate(entrants):
-        groups.setdefault(id(entrant.segmenter) if segmented else 0, []).append(number)
+        groups.setdefault(seen(entrant), []).append(number)
     return list(groups.values())
+
+
+def _cutouts_of(entrant: Entrant) -> Hashable:
+    return id(entrant.segmenter)
+
+
+def _queries_of(entrant: Entrant, background: Background) -> Hashable:
+    return (_cutouts_of(entrant) if background == "model" else None, entrant.enough_px)
 
 
 def _embed(entrant: Entrant, picture: Photo) -> Vectors:

@@ -54,6 +54,10 @@ class HasSegmenter(Protocol):
     def segmenter(self) -> SegmentsPictures:
         """The segmenter of its bundle."""
 
+    @property
+    def enough_px(self) -> int | None:
+        """The shorter side that a photo is read with, see `edgeseg.imaging.read_photo`."""
+
 
 @dataclass(frozen=True)
 class Figures:
@@ -205,7 +209,7 @@ def query_picture(
         photo, mask = read_pair(LabelledPhoto(query.image.stem, query.image, query.mask))
         segmentation = _from_mask(mask)
     else:
-        photo = imaging.read_photo(query.image, enough_px=matcher.segmenter.input_px)
+        photo = imaging.read_photo(query.image, enough_px=matcher.enough_px)
         if background == "none":
             return studio_crop(photo), True
         if background == "model":

@@ -95,8 +95,6 @@ def test_two_builds_give_the_same_bytes(pictures: Path) -> None:
 class FindsRed:
     """A segmenter that takes what is red for the garment."""
 
-    input_px = 8
-
     def segment(self, photo: NDArray[np.uint8]) -> Segmentation:
         red = (photo[..., 0] > 150) & (photo[..., 1] < 100) & (photo[..., 2] < 100)
         height, width = red.shape

@@ -135,7 +135,7 @@ def test_a_large_photo_is_decoded_no_larger_than_the_networks_need(
     assert result.matches[0].sku == "sku-red"
     assert result.segmentation is not None
     shorter = min(result.segmentation.category_mask.shape)
-    assert matcher.segmenter.input_px <= shorter < 2 * matcher.segmenter.input_px
+    assert matcher.enough_px <= shorter < 2 * matcher.enough_px
 
 
 def test_no_garment_offers_the_whole_photo(

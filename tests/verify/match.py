@@ -272,12 +272,14 @@ def _speed(bench: Workbench) -> Sequence[float]:
 def _study(bench: Workbench) -> Study:
     items, queries, peer = bench.need(GALLERY, QUERIES, f"../peers/{PEER}")
     segmenter = Segmenter(bench.open_bundle())
+    # As a match reads them; the peer, whose input is larger, is given every pixel.
+    enough_px = segmenter.preprocessing.input_px
     return run_study(
         read_items(items),
         read_queries(queries, "view", masks=True),
         [
-            Entrant("edgeseg", Embedder(bench.open_bundle()), segmenter),
-            Entrant("float", Embedder(_float_bundle(bench)), segmenter),
+            Entrant("edgeseg", Embedder(bench.open_bundle()), segmenter, enough_px=enough_px),
+            Entrant("float", Embedder(_float_bundle(bench)), segmenter, enough_px=enough_px),
             Entrant("MobileNet v1", TflitePeer(peer), segmenter),
         ],
         ("none", "model", "mask"),

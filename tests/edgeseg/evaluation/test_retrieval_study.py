@@ -54,8 +54,6 @@ class Planted:
 class FindsAll:
     """A segmenter that takes the whole photo for the garment, and counts."""
 
-    input_px = 8
-
     def __init__(self) -> None:
         self.calls = 0
 
@@ -163,6 +161,19 @@ def test_entrants_with_one_segmenter_share_its_cutouts(angles: tuple[Items, list
     ]
     run_study(items, queries, entrants, ["none", "model"])
     assert shared.calls == own.calls == len(items) + len(queries)
+
+
+def test_entrants_that_read_photos_otherwise_share_the_gallery_only(
+    angles: tuple[Items, list[Query]],
+) -> None:
+    items, queries = angles
+    shared = FindsAll()
+    entrants = [
+        Entrant("less", Planted(), shared, enough_px=8),
+        Entrant("all", Planted(), shared),
+    ]
+    run_study(items, queries, entrants, ["none", "model"])
+    assert shared.calls == len(items) + 2 * len(queries)
 
 
 def test_pca_is_fitted_to_the_gallery_and_compared_with_both_distances(
