@@ -9,14 +9,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseg import golden, limits
-from edgeseg.cataloguing import make_catalogue
+from edgeseg import limits
 from edgeseg.errors import DatasetError, ModelContractError
 from edgeseg.files import PathLike, write_atomic
 from edgeseg.formats.catalogue_file import KIND, CatalogueData, encode_catalogue, read_catalogue
 from edgeseg.formats.codes import BLOCK_ROWS
+from edgeseg.index import golden
+from edgeseg.index.cataloguing import make_catalogue
+from edgeseg.index.nearest import NearestVectors, unit_vector
 from edgeseg.items import Item
-from edgeseg.nearest import NearestVectors, unit_vector
 
 __all__ = ["Catalogue", "Item", "Match", "Where"]
 
@@ -78,7 +79,7 @@ class Catalogue:
         embedder_digest: str,
         precision: str = "int8",
     ) -> Catalogue:
-        """Make a catalogue of embeddings, see :func:`edgeseg.cataloguing.make_catalogue`."""
+        """Make a catalogue of embeddings, see :func:`edgeseg.index.cataloguing.make_catalogue`."""
         return cls(make_catalogue(items, embeddings, embedder_digest, precision))
 
     def save(self, path: PathLike) -> None:

@@ -23,8 +23,8 @@ from edgeseg.catalogue import Catalogue
 from edgeseg.embedder import studio_crop
 from edgeseg.errors import DatasetError, EdgesegError, ModelContractError
 from edgeseg.imaging import Photo
+from edgeseg.index.nearest import unit_vector
 from edgeseg.items import Item, check_item
-from edgeseg.nearest import unit_vector
 from edgeseg.postprocess import Segmentation, cutout_on_white
 
 # One picture is decoded while another is embedded; more would only hold more photos in memory.
@@ -87,7 +87,7 @@ def build_catalogue(
         embedder: the one that photos will be matched with.
         segmenter: the one that photos will be matched with; None describes the pictures as they
             are.
-        precision: what is kept of the embeddings, see :func:`edgeseg.cataloguing.make_catalogue`.
+        precision: what is kept of the embeddings, see :class:`edgeseg.formats.codes.Codes`.
         on_progress: told (done, all) after each item.
 
     Returns:

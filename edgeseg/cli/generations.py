@@ -107,10 +107,10 @@ def delta(
 ) -> None:
     """Write a delta; see ``_DELTA_HELP``."""
     console.settings.quiet = as_json
-    from edgeseg.delta import make_delta
     from edgeseg.files import write_atomic
     from edgeseg.formats.catalogue_file import encode_catalogue, read_catalogue
     from edgeseg.formats.delta_file import encode_delta
+    from edgeseg.index.delta import make_delta
 
     start_s = time.perf_counter()
     base = read_catalogue(old)
@@ -149,10 +149,10 @@ def apply(
     """Apply a delta; see ``_APPLY_HELP``."""
     console.settings.quiet = as_json
     from edgeseg.catalogue import Catalogue
-    from edgeseg.delta import apply_delta
     from edgeseg.errors import DeltaError
     from edgeseg.formats.catalogue_file import read_catalogue
     from edgeseg.formats.delta_file import read_delta
+    from edgeseg.index.delta import apply_delta
 
     start_s = time.perf_counter()
     after = Catalogue(apply_delta(read_catalogue(base), read_delta(delta_path)))

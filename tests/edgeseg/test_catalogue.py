@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeseg import cataloguing
 from edgeseg.catalogue import Catalogue, Item
 from edgeseg.errors import DatasetError, EdgesegError, FormatError, ModelContractError
 from edgeseg.formats.catalogue_file import CatalogueData
 from edgeseg.formats.text_table import TextTable
-from edgeseg.nearest import EXACT_SEARCH_MAX_ITEMS
+from edgeseg.index import cataloguing
+from edgeseg.index.nearest import EXACT_SEARCH_MAX_ITEMS
 from tests.edgeseg.formats.samples import EMBEDDER_DIGEST, unit_vectors, with_graph
 
 

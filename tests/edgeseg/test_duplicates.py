@@ -17,8 +17,8 @@ from edgeseg.duplicates import Report, find_duplicates
 from edgeseg.embedder import Embedder
 from edgeseg.errors import PhotoError
 from edgeseg.imaging import encode_jpeg, encode_png, read_photo, resize
+from edgeseg.index.nearest import EXACT_SEARCH_MAX_ITEMS
 from edgeseg.indexing import build_catalogue
-from edgeseg.nearest import EXACT_SEARCH_MAX_ITEMS
 from tests.edgeseg.formats.samples import EMBEDDER_DIGEST, unit_vectors
 from tests.edgeseg.handmade import garment_on_white
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from edgeseg import nearest
 from edgeseg.catalogue import Catalogue, Item
 from edgeseg.errors import DatasetError
-from edgeseg.nearest import EXACT_SEARCH_MAX_ITEMS
+from edgeseg.index import nearest
+from edgeseg.index.nearest import EXACT_SEARCH_MAX_ITEMS
 from tests.edgeseg.formats.samples import EMBEDDER_DIGEST, unit_vectors
 
 COLOURS = ("red", "blue", "crème")

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from edgeseg.catalogue import Catalogue
-from edgeseg.delta import apply_delta, make_delta
 from edgeseg.errors import EdgesegError
 from edgeseg.formats import catalogue_file, container, delta_file
 from edgeseg.formats.catalogue_file import CatalogueData, decode_catalogue, encode_catalogue
 from edgeseg.formats.delta_file import decode_delta, encode_delta
+from edgeseg.index.delta import apply_delta, make_delta
 from tests.edgeseg.formats.samples import unit_vectors, with_everything, with_graph
 
 _VALUES = (0, 1, 2, 59, 60, 61, 127, 128, 255)

@@ -18,15 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg.catalogue import Catalogue, Item
-from edgeseg.delta import apply_delta, make_delta
 from edgeseg.files import write_atomic
 from edgeseg.formats import container
 from edgeseg.formats.catalogue_file import KIND, CatalogueData, encode_catalogue, read_catalogue
 from edgeseg.formats.codes import Codes
 from edgeseg.formats.delta_file import encode_delta, read_delta
 from edgeseg.formats.text_table import TextTable
-from edgeseg.generations import next_generation
-from edgeseg.hnsw import EF_CONSTRUCTION, MIN_EF_SEARCH, M
+from edgeseg.index.delta import apply_delta, make_delta
+from edgeseg.index.generations import next_generation
+from edgeseg.index.hnsw import EF_CONSTRUCTION, MIN_EF_SEARCH, M
 from tests.verify.figure import Check, Figure, NotMeasuredError
 from tests.verify.mutations import other_ends
 from tests.verify.vectors import perturbed

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from edgeseg import hnsw
 from edgeseg.colour_descriptor import HISTOGRAM_LENGTH
 from edgeseg.formats.catalogue_file import CatalogueData
 from edgeseg.formats.codes import Codes
@@ -14,6 +13,7 @@ from edgeseg.formats.container import Kind
 from edgeseg.formats.golden import Golden
 from edgeseg.formats.manifest import ColourManifest, Manifest, NetworkManifest
 from edgeseg.formats.text_table import TextTable
+from edgeseg.index import hnsw
 from edgeseg.preprocessing import Preprocessing
 
 TINY = Kind(

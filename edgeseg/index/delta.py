@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseg import golden, hnsw
 from edgeseg.errors import DeltaError
 from edgeseg.formats.catalogue_file import CatalogueData, content_digest
 from edgeseg.formats.codes import Codes
@@ -19,7 +18,8 @@ from edgeseg.formats.delta_file import Delta
 from edgeseg.formats.golden import Golden
 from edgeseg.formats.graph import Graph
 from edgeseg.formats.text_table import TextTable
-from edgeseg.nearest import NearestVectors
+from edgeseg.index import golden, hnsw
+from edgeseg.index.nearest import NearestVectors
 
 _SKU_COLUMN = 0
 

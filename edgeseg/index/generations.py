@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from edgeseg.catalogue import Catalogue
-from edgeseg.delta import make_delta
 from edgeseg.errors import DeltaError
 from edgeseg.formats.catalogue_file import CatalogueData, encode_catalogue
 from edgeseg.formats.delta_file import Delta, encode_delta
+from edgeseg.index.delta import make_delta
+from edgeseg.index.golden import recall
+from edgeseg.index.nearest import NearestVectors
 
 # Above it a catalogue is built anew. A tombstone takes the bytes of an item, and a search passes
 # it: at a fifth, the file is a quarter larger than it had to be.
@@ -55,14 +56,12 @@ def next_generation(base: CatalogueData, wanted: CatalogueData) -> Step:
     whole, changed = (_length(pieces) for pieces in (encode_catalogue(after), encode_delta(delta)))
     if changed > MAX_DELTA_SHARE * whole:
         return Step(snapshot, None, f"the delta takes {changed} bytes, and the whole {whole}")
-    recall = Catalogue(after).golden_recall()
-    if after.golden is not None and recall < after.golden.recall_floor:
-        return Step(
-            snapshot,
-            None,
-            f"golden queries would be found in {recall:.3f}, and {after.golden.recall_floor:.3f} "
-            "is the least",
-        )
+    if after.golden is not None:
+        nearest = NearestVectors(after.codes, after.graph, after.removed)
+        found, floor = recall(after.golden, nearest), after.golden.recall_floor
+        if found < floor:
+            reason = f"golden queries would be found in {found:.3f}, and {floor:.3f} is the least"
+            return Step(snapshot, None, reason)
     return Step(after, delta)
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from edgeseg.errors import EdgesegError, MissingExtraError
 from edgeseg.formats.codes import Codes
 from edgeseg.formats.graph import Graph
-from edgeseg.hnsw_file import read_graph, through_nameless_file, write_index
+from edgeseg.index.hnsw_file import read_graph, through_nameless_file, write_index
 
 M = 16
 EF_CONSTRUCTION = 200

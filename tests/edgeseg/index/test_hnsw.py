@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgeseg import hnsw, hnsw_file
 from edgeseg.errors import EdgesegError
 from edgeseg.formats.codes import Codes
 from edgeseg.formats.graph import check_graph
+from edgeseg.index import hnsw, hnsw_file
 from tests.edgeseg.formats.samples import unit_vectors, with_graph
 
 

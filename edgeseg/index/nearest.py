@@ -7,9 +7,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseg import hnsw
 from edgeseg.formats.codes import Codes
 from edgeseg.formats.graph import Graph
+from edgeseg.index import hnsw
 
 # Up to here every item is compared and no graph is built. Measured through `Catalogue.search` at
 # 128-d, k = 10, one thread of a 2-core x86-64, p50 of 1,500 queries in ms, exact against HNSW with

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from edgeseg.formats.codes import Codes
 from edgeseg.formats.golden import Golden
-from edgeseg.nearest import NearestVectors, unit_vector
+from edgeseg.index.nearest import NearestVectors, unit_vector
 
 QUERIES = 64
 K = 10

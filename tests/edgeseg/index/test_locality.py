@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgeseg import hnsw
 from edgeseg.formats.codes import Codes
 from edgeseg.formats.graph import check_graph
-from edgeseg.locality import near_order, reordered
-from tests.edgeseg.test_hnsw import clustered
+from edgeseg.index import hnsw
+from edgeseg.index.locality import near_order, reordered
+from tests.edgeseg.index.test_hnsw import clustered
 
 
 def test_near_items_come_to_lie_near() -> None:

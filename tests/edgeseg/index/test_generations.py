@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edgeseg import generations
 from edgeseg.catalogue import Catalogue
-from edgeseg.delta import apply_delta, changes_between
 from edgeseg.formats.catalogue_file import CatalogueData, encode_catalogue
-from edgeseg.generations import next_generation
+from edgeseg.index import generations
+from edgeseg.index.delta import apply_delta, changes_between
+from edgeseg.index.generations import next_generation
+from edgeseg.index.nearest import EXACT_SEARCH_MAX_ITEMS
 from edgeseg.items import Item
-from edgeseg.nearest import EXACT_SEARCH_MAX_ITEMS
 from tests.edgeseg.formats.samples import EMBEDDER_DIGEST, unit_vectors
 
 LARGE = EXACT_SEARCH_MAX_ITEMS + 100
@@ -63,7 +63,7 @@ def test_a_delta_as_large_as_the_whole_is_not_sent() -> None:
 def test_what_is_not_found_again_is_not_sent(
     base: CatalogueData, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(generations.Catalogue, "golden_recall", lambda _catalogue: 0.9)
+    monkeypatch.setattr(generations, "recall", lambda _golden, _nearest: 0.9)
     step = next_generation(base, changed(LARGE, 20))
     assert step.delta is None
     assert "found in 0.900, and 0.950" in step.reason

@@ -8,14 +8,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseg import golden, hnsw
 from edgeseg.errors import DatasetError
 from edgeseg.formats.catalogue_file import CatalogueData, encode_catalogue
 from edgeseg.formats.codes import Codes, check_codes
 from edgeseg.formats.text_table import TextTable
+from edgeseg.index import golden, hnsw
+from edgeseg.index.locality import near_order, reordered
+from edgeseg.index.nearest import EXACT_SEARCH_MAX_ITEMS, NearestVectors
 from edgeseg.items import Item, check_item
-from edgeseg.locality import near_order, reordered
-from edgeseg.nearest import EXACT_SEARCH_MAX_ITEMS, NearestVectors
 
 
 def make_catalogue(
@@ -26,7 +26,7 @@ def make_catalogue(
 ) -> CatalogueData:
     """Make a catalogue of embeddings at hand.
 
-    The items of a catalogue with a graph stand in another order, see :mod:`edgeseg.locality`.
+    The items of a catalogue with a graph stand in another order, see :mod:`edgeseg.index.locality`.
 
     Args:
         items: with distinct SKUs.

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from edgeseg.catalogue import Catalogue
-from edgeseg.delta import apply_delta, changes_between, make_delta
 from edgeseg.errors import DeltaError, FormatError
 from edgeseg.files import sha256_hex
 from edgeseg.formats import container
@@ -23,8 +22,9 @@ from edgeseg.formats.catalogue_file import (
 from edgeseg.formats.codes import Codes
 from edgeseg.formats.delta_file import KIND, Delta, decode_delta, encode_delta
 from edgeseg.formats.text_table import TextTable
+from edgeseg.index.delta import apply_delta, changes_between, make_delta
+from edgeseg.index.nearest import EXACT_SEARCH_MAX_ITEMS
 from edgeseg.items import Item
-from edgeseg.nearest import EXACT_SEARCH_MAX_ITEMS
 from tests.edgeseg.formats.samples import EMBEDDER_DIGEST, plain_codes, unit_vectors
 
 LARGE = EXACT_SEARCH_MAX_ITEMS + 100

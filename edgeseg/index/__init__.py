@@ -1,0 +1,1 @@
+"""The search behind a catalogue: graph, golden queries, and what leads to the next generation."""
