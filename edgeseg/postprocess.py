@@ -123,14 +123,18 @@ def clean_confidence(
     areas[0] = 0
     if not areas.any():
         return confidence
+    small = areas < options.min_component_ratio * areas.max()
+    small[0] = False
     cleaned = confidence
-    dropped = areas < options.min_component_ratio * areas.max()
-    dropped[0] = False
-    if dropped.any():
-        sums = np.bincount(labels.ravel(), confidence.ravel(), len(areas))
-        dropped &= sums < options.min_component_confidence * areas
-        cleaned = np.where(dropped[labels], np.float32(0.0), cleaned)
-        foreground[dropped[labels]] = 0
+    # Few pixels are in small components: only those are looked at one by one.
+    at = np.flatnonzero(small.take(labels))
+    if len(at):
+        owners = labels.ravel()[at]
+        sums = np.bincount(owners, confidence.ravel()[at], len(areas))
+        gone = at[(sums < options.min_component_confidence * areas)[owners]]
+        cleaned = confidence.copy()
+        cleaned.flat[gone] = 0.0
+        foreground.flat[gone] = 0
     # A hole is a background component that doesn't reach the frame.
     holes, stats = filters.connected_components(1 - foreground)
     height, width = foreground.shape
@@ -143,7 +147,7 @@ def clean_confidence(
     filled = inside & (stats[:, 4] <= options.max_hole_ratio * np.count_nonzero(foreground))
     filled[0] = False
     if filled.any():
-        cleaned = np.where(filled[holes], np.float32(1.0), cleaned)
+        cleaned = np.where(filled.take(holes), np.float32(1.0), cleaned)
     return cleaned
 
 
