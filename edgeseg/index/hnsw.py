@@ -15,7 +15,7 @@ from typing import IO, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseg.errors import EdgesegError, MissingExtraError
+from edgeseg.errors import EdgesegError, FormatError, MissingExtraError
 from edgeseg.formats.codes import Codes
 from edgeseg.formats.graph import Graph
 from edgeseg.index.hnsw_file import read_graph, through_nameless_file, write_index
@@ -70,15 +70,20 @@ def extended_graph(
         added: the new ones, which follow the others.
 
     Raises:
+        FormatError: hnswlib finds the graph impossible.
         EdgesegError: there is no room for it.
         MissingExtraError: hnswlib is not installed.
     """
     index = _loaded(codes, graph, removed, len(codes) + len(added))
-    for row in gone.tolist():
-        index.mark_deleted(row)
-    for rows, vectors in added.blocks():
-        labels = len(codes) + np.arange(rows.start, rows.stop)
-        index.add_items(vectors, labels, num_threads=1)
+    try:
+        for row in gone.tolist():
+            index.mark_deleted(row)
+        for rows, vectors in added.blocks():
+            labels = len(codes) + np.arange(rows.start, rows.stop)
+            index.add_items(vectors, labels, num_threads=1)
+    except RuntimeError as error:
+        # Such as "Should be not be more than M_ candidates": no graph of its own making is so.
+        raise FormatError(f"its graph takes no other items: {error}") from error
     return _graph_of(index, codes.dim, graph.seed)
 
 

@@ -11,7 +11,7 @@ from edgeseg.catalogue import Catalogue
 from edgeseg.errors import EdgesegError
 from edgeseg.formats import catalogue_file, container, delta_file
 from edgeseg.formats.catalogue_file import CatalogueData, decode_catalogue, encode_catalogue
-from edgeseg.formats.delta_file import decode_delta, encode_delta
+from edgeseg.formats.delta_file import Delta, decode_delta, encode_delta
 from edgeseg.index.delta import apply_delta, make_delta
 from tests.edgeseg.formats.samples import unit_vectors, with_everything, with_graph
 
@@ -29,12 +29,22 @@ def other_ends(count: int) -> int:
     delta, _ = make_delta(_plain(base), _plain(wanted), 1)
     originals: list[tuple[container.Kind, bytes, Callable[[bytes], Any]]] = [
         (catalogue_file.KIND, b"".join(encode_catalogue(wanted)), _search),
-        (delta_file.KIND, b"".join(encode_delta(delta)), lambda data: _apply(base, data)),
+        (
+            delta_file.KIND,
+            b"".join(encode_delta(delta)),
+            lambda data: _apply(base, decode_delta(data)),
+        ),
+        # What a delta starts from is told by its items: its graph may be anything that is allowed.
+        (
+            catalogue_file.KIND,
+            b"".join(encode_catalogue(base)),
+            lambda data: _apply(decode_catalogue(data), delta),
+        ),
     ]
     others = 0
     for number in range(count):
-        kind, original, use = originals[number % 2]
-        if number % 4 < 2:
+        kind, original, use = originals[number % 3]
+        if number % 6 < 3:
             data = _changed(original, rng)
         else:
             sections = {
@@ -85,5 +95,5 @@ def _search(data: bytes) -> None:
     assert len(catalogue.items) == len(catalogue)
 
 
-def _apply(base: CatalogueData, data: bytes) -> None:
-    Catalogue(apply_delta(base, decode_delta(data)))
+def _apply(base: CatalogueData, delta: Delta) -> None:
+    _search(b"".join(encode_catalogue(apply_delta(base, delta))))
