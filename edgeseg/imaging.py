@@ -33,8 +33,8 @@ _REDUCED = (
     (4, cv2.IMREAD_REDUCED_COLOR_4),
     (2, cv2.IMREAD_REDUCED_COLOR_2),
 )
-# A damaged picture is told by one exception; OpenCV would add lines of its own on stderr.
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+# A damaged picture is told by one exception; OpenCV (4, or 5) would add lines of its own.
+(getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel)(0)
 
 
 @dataclass(frozen=True)
