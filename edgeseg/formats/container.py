@@ -11,6 +11,7 @@ import hashlib
 import re
 import struct
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from edgeseg import limits
@@ -203,6 +204,7 @@ def _checked_sections(view: memoryview, header: bytes) -> dict[str, memoryview]:
     if canonical_json({"sections": entries}) != header:
         raise FormatError("its header is not in canonical form")
     sections: dict[str, memoryview] = {}
+    digests: list[str] = []
     position = _HEADER_START + len(header)
     for entry in entries:
         name, start, length, digest = _section_entry(entry, len(view))
@@ -214,13 +216,17 @@ def _checked_sections(view: memoryview, header: bytes) -> dict[str, memoryview]:
             raise FormatError(f"it is cut short within section {name}")
         if any(view[position:start]):
             raise FormatError(f"the padding before section {name} is not zero")
-        section = view[start : start + length]
-        if sha256_hex(section) != digest:
-            raise DigestMismatchError(f"section {name} is damaged (SHA-256 differs)")
-        sections[name] = section
+        sections[name] = view[start : start + length]
+        digests.append(digest)
         position = start + length
     if position != len(view):
         raise FormatError(f"{len(view) - position} bytes follow its last section")
+    # Digesting takes longer than anything else here, and lets another thread run.
+    with ThreadPoolExecutor(2) as pool:
+        found = pool.map(sha256_hex, sections.values())
+        for name, digest, own in zip(sections, digests, found, strict=True):
+            if own != digest:
+                raise DigestMismatchError(f"section {name} is damaged (SHA-256 differs)")
     return sections
 
 

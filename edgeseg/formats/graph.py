@@ -22,8 +22,6 @@ from edgeseg.formats.document import Fields
 
 # Stands for a step that does not fit 16 bits.
 LONG_STEP = 0xFFFF
-# A block's numbers stay in a processor's cache.
-_LISTS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,14 +152,16 @@ def check_graph(graph: Graph) -> None:
     if int(graph.counts[:rows].max()) > 2 * graph.m or bool((graph.counts[rows:] > graph.m).any()):
         raise FormatError("a neighbour list of its graph is too long")
     _check_steps(graph)
-    upper_levels = _upper_levels(levels)
-    for part, links in graph.lists(_LISTS_AT_ONCE):
-        if len(links) and int(links.max()) >= rows:
-            raise FormatError("a link of its graph leads to no item")
-        if part.start >= rows:
-            wanted = upper_levels[part.start - rows : part.stop - rows]
-            if bool((levels[links] < np.repeat(wanted, graph.counts[part])).any()):
-                raise FormatError("a link of its graph leads to an item below the link's level")
+    steps = graph.steps.astype(np.uint32)
+    steps[graph.steps == LONG_STEP] = graph.long_steps
+    # A list rises, so its last link, the sum of its steps, is its largest.
+    starts = _starts(graph.counts)
+    if len(starts) and int(np.add.reduceat(steps, starts).max()) >= rows:
+        raise FormatError("a link of its graph leads to no item")
+    upper = graph.counts[rows:]
+    links = _summed(upper, steps[int(graph.counts[:rows].sum(dtype=np.int64)) :])
+    if bool((levels[links] < np.repeat(_upper_levels(levels), upper)).any()):
+        raise FormatError("a link of its graph leads to an item below the link's level")
 
 
 def _check_steps(graph: Graph) -> None:
