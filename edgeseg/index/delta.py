@@ -71,9 +71,7 @@ def check_base(base: CatalogueData, delta: Delta) -> None:
             f"the delta starts from generation {delta.base_generation}, and this is "
             f"{base.generation}"
         )
-    ours = (base.embedder_digest, base.attribute_names, base.codes.precision, base.codes.dim)
-    codes = delta.codes
-    if ours != (delta.embedder_digest, delta.attribute_names, codes.precision, codes.dim):
+    if _kind(base) != _kind(delta):
         raise DeltaError("the delta is of a catalogue of another embedder or other attributes")
     if delta.base != content_digest(base):
         raise DeltaError(
@@ -127,11 +125,7 @@ def make_delta(
         DeltaError: no delta can lead there (another embedder, other attributes, another precision,
             a graph where there was none), or nothing changed.
     """
-    kinds = [
-        (each.embedder_digest, each.attribute_names, each.codes.precision, each.codes.dim)
-        for each in (base, wanted)
-    ]
-    if kinds[0] != kinds[1]:
+    if _kind(base) != _kind(wanted):
         raise DeltaError("the catalogues have another embedder, other attributes or precision")
     if (base.graph is None) != (wanted.graph is None):
         raise DeltaError("one of the catalogues has a graph, and the other none")
@@ -226,6 +220,11 @@ def _applied(base: CatalogueData, delta: Delta) -> CatalogueData:
         else Golden(queries.queries, delta.answers, queries.recall_floor),
         digest="",
     )
+
+
+def _kind(of: CatalogueData | Delta) -> tuple[str, tuple[str, ...], str, int]:
+    """What a delta leaves as it is."""
+    return of.embedder_digest, of.attribute_names, of.codes.precision, of.codes.dim
 
 
 def _rows_by_sku(data: CatalogueData) -> dict[bytes, int]:

@@ -19,7 +19,12 @@ from edgeseg.formats.catalogue_file import CatalogueData
 from edgeseg.formats.text_table import TextTable
 from edgeseg.index import cataloguing
 from edgeseg.index.nearest import EXACT_SEARCH_MAX_ITEMS
-from tests.edgeseg.formats.samples import EMBEDDER_DIGEST, unit_vectors, with_graph
+from tests.edgeseg.formats.samples import (
+    EMBEDDER_DIGEST,
+    unit_vectors,
+    with_graph,
+    without_links,
+)
 
 
 def made(items: int, dim: int = 16) -> Catalogue:
@@ -87,19 +92,8 @@ def test_never_fewer_than_k(large: Catalogue, k: int) -> None:
 
 def test_a_graph_that_cannot_reach_k_falls_back_to_exact_search() -> None:
     data = with_graph(60)
-    assert data.graph is not None
-    lonely = type(data.graph)(
-        m=2,
-        ef_construction=20,
-        seed=1,
-        entry_point=0,
-        levels=np.zeros(60, np.uint8),
-        counts=np.zeros(60, np.uint8),
-        steps=np.zeros(0, np.uint16),
-        long_steps=np.zeros(0, np.uint32),
-    )
     table = TextTable.of([[f"sku-{row}" for row in range(60)]])
-    catalogue = Catalogue(CatalogueData(EMBEDDER_DIGEST, (), data.codes, table, lonely))
+    catalogue = Catalogue(CatalogueData(EMBEDDER_DIGEST, (), data.codes, table, without_links(60)))
     matches = catalogue.search(data.codes.decoded()[7], 10)
     assert matches == catalogue.search(data.codes.decoded()[7], 10, exact=True)
     assert matches[0].sku == "sku-7"

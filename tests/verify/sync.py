@@ -321,15 +321,20 @@ def _saved(
     names: Callable[[], list[str]] = lambda: [f"P{row:06d}" for row in range(_ITEMS)],
 ) -> Path:
     """A catalogue, made once."""
-    path = bench.work / f"{name}-{_ITEMS}.catalogue"
+    path = bench.work / f"{name}-{_ITEMS}-{_gallery_digest(bench)}.catalogue"
     if not path.is_file():
         items = [Item(sku) for sku in names()]
         Catalogue.from_embeddings(items, vectors(), _DIGEST).save(path)
     return path
 
 
+def _gallery_digest(bench: Workbench) -> str:
+    """Names what is kept for a next run: another embedder's vectors are others."""
+    return (bench.open_bundle().embedder_digest or "none")[:12]
+
+
 def _delta_path(bench: Workbench) -> Path:
-    path = bench.work / f"churned-{_ITEMS}.delta"
+    path = bench.work / f"churned-{_ITEMS}-{_gallery_digest(bench)}.delta"
     if not path.is_file():
         base, wanted = (read_catalogue(each(bench)) for each in (_catalogue, _churned))
         delta, _ = make_delta(base, wanted, 1)

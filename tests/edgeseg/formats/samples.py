@@ -11,6 +11,7 @@ from edgeseg.formats.catalogue_file import CatalogueData
 from edgeseg.formats.codes import Codes
 from edgeseg.formats.container import Kind
 from edgeseg.formats.golden import Golden
+from edgeseg.formats.graph import Graph
 from edgeseg.formats.manifest import ColourManifest, Manifest, NetworkManifest
 from edgeseg.formats.text_table import TextTable
 from edgeseg.index import hnsw
@@ -112,6 +113,20 @@ def with_graph(items: int = 60, dim: int = 8) -> CatalogueData:
     table = TextTable.of([[f"sku-{row}" for row in range(items)]])
     graph = hnsw.build_graph(codes, m=2, ef_construction=20)
     return CatalogueData(EMBEDDER_DIGEST, (), codes, table, graph)
+
+
+def without_links(rows: int) -> Graph:
+    """A graph in which a search reaches its entry point only."""
+    return Graph(
+        m=2,
+        ef_construction=20,
+        seed=1,
+        entry_point=0,
+        levels=np.zeros(rows, np.uint8),
+        counts=np.zeros(rows, np.uint8),
+        steps=np.zeros(0, np.uint16),
+        long_steps=np.zeros(0, np.uint32),
+    )
 
 
 def with_everything() -> CatalogueData:

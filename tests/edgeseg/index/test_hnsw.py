@@ -13,7 +13,7 @@ from edgeseg.errors import EdgesegError
 from edgeseg.formats.codes import Codes
 from edgeseg.formats.graph import check_graph
 from edgeseg.index import hnsw, hnsw_file
-from tests.edgeseg.formats.samples import unit_vectors, with_graph
+from tests.edgeseg.formats.samples import unit_vectors, with_graph, without_links
 
 
 def floats(vectors: np.ndarray) -> Codes:
@@ -96,16 +96,7 @@ def test_it_says_when_it_cannot_reach_k() -> None:
     vectors = data.codes.decoded()
     assert index.nearest(vectors[0], 61) is None
     # A graph without any link reaches the entry point only.
-    bare = type(data.graph)(
-        m=2,
-        ef_construction=20,
-        seed=1,
-        entry_point=0,
-        levels=np.zeros(60, np.uint8),
-        counts=np.zeros(60, np.uint8),
-        steps=np.zeros(0, np.uint16),
-        long_steps=np.zeros(0, np.uint32),
-    )
+    bare = without_links(60)
     check_graph(bare)
     lone = hnsw.HnswIndex(data.codes, bare)
     assert lone.nearest(vectors[5], 2) is None
