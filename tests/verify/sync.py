@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import shutil
 import subprocess
@@ -18,25 +17,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg.catalogue import Catalogue, Item
-from edgeseg.files import write_atomic
 from edgeseg.formats import container
 from edgeseg.formats.catalogue_file import KIND, CatalogueData, encode_catalogue, read_catalogue
 from edgeseg.formats.codes import Codes
-from edgeseg.formats.delta_file import encode_delta, read_delta
+from edgeseg.formats.delta_file import read_delta
 from edgeseg.formats.text_table import TextTable
-from edgeseg.index.delta import apply_delta, make_delta
+from edgeseg.index.delta import apply_delta
 from edgeseg.index.generations import next_generation
-from edgeseg.index.hnsw import EF_CONSTRUCTION, MIN_EF_SEARCH, M
+from edgeseg.index.hnsw import MIN_EF_SEARCH
+from tests.verify import large
 from tests.verify.figure import Check, Figure, NotMeasuredError
 from tests.verify.mutations import other_ends
 from tests.verify.vectors import perturbed
 from tests.verify.workbench import REPOSITORY, Workbench
 
 NAMES = ("compact", "open", "query", "delta", "apply", "generations", "mutated")
-_ITEMS, _QUERIES, _K = 100_000, 300, 10
+_K = 10
 _CHURN, _GENERATION_ITEMS, _GENERATIONS, _EVERY = 0.02, 20_000, 60, 10
 _MUTATIONS = 10_000
-_DIGEST = "ab" * 32
 # Opens an index in a process of its own: prints its seconds to the first answer, and its peak.
 _OPENS = """
 import json, resource, sys, time
@@ -122,27 +120,27 @@ def checks(bench: Workbench) -> list[Check]:
 
 
 def _compact(bench: Workbench) -> Sequence[float]:
-    path, bare = _catalogue(bench), _bare(bench)
+    path, bare = large.catalogue(bench), large.bare(bench)
     sections = container.read(KIND, path).sections
     searched = sum(
         len(part) for name, part in sections.items() if name.split(".")[0] in ("vectors", "graph")
     )
-    vectors, queries = _vectors(bench), _queries(bench)
+    vectors, queries = large.vectors(bench), large.queries(bench)
     exact = _exact(vectors, queries)
-    catalogue = Catalogue.open(path)
+    catalogue, floats = Catalogue.open(path), large.bare_index(bare, MIN_EF_SEARCH)
     found = [[int(m.sku[1:]) for m in catalogue.search(query, _K)] for query in queries]
     return [
         searched / bare.stat().st_size,
-        path.stat().st_size / _ITEMS,
+        path.stat().st_size / large.ITEMS,
         _recall(found, exact),
-        _recall(_bare_index(bare, MIN_EF_SEARCH).knn_query(queries, _K, num_threads=1)[0], exact),
+        _recall(floats.knn_query(queries, _K, num_threads=1)[0], exact),
     ]
 
 
 def _open(bench: Workbench) -> Sequence[float]:
     """Least of several, in turn: what else the machine did is not the file's."""
-    np.save(bench.work / "queries.npy", _queries(bench))
-    told: dict[Path, list[list[float]]] = {_bare(bench): [], _catalogue(bench): []}
+    np.save(bench.work / "queries.npy", large.queries(bench))
+    told: dict[Path, list[list[float]]] = {large.bare(bench): [], large.catalogue(bench): []}
     for _ in range(7):
         for path, measured in told.items():
             ran = subprocess.run(
@@ -155,9 +153,10 @@ def _open(bench: Workbench) -> Sequence[float]:
 
 
 def _query(bench: Workbench) -> Sequence[float]:
-    vectors, queries = _vectors(bench), _queries(bench)
+    vectors, queries = large.vectors(bench), large.queries(bench)
     exact = _exact(vectors, queries)
-    catalogue, index = Catalogue.open(_catalogue(bench)), _bare_index(_bare(bench), _K)
+    catalogue = Catalogue.open(large.catalogue(bench))
+    index = large.bare_index(large.bare(bench), _K)
     found = [[int(m.sku[1:]) for m in catalogue.search(query, _K)] for query in queries]
     wanted = _recall(found, exact)
     for ef in range(_K, 2 * MIN_EF_SEARCH):
@@ -179,12 +178,12 @@ def _query(bench: Workbench) -> Sequence[float]:
 
 
 def _delta(bench: Workbench) -> Sequence[float]:
-    base, wanted = _catalogue(bench), _churned(bench)
-    path = _delta_path(bench)
+    base, wanted = large.catalogue(bench), large.churned(bench)
+    path = large.delta_path(bench)
     delta = read_delta(path)
     changed = len(delta.codes) * delta.codes.dim
     changed += sum(len(sku) for sku in delta.table.cells(0))
-    before, after = (_bare_of(bench, each) for each in (base, wanted))
+    before, after = (large.bare_of(bench, each) for each in (base, wanted))
     patches = []
     for tool, command in (
         ("zstd", ["zstd", "-19", "--long=31", f"--patch-from={before}", "-o"]),
@@ -201,8 +200,8 @@ def _delta(bench: Workbench) -> Sequence[float]:
 
 
 def _apply(bench: Workbench) -> Sequence[float]:
-    delta = read_delta(_delta_path(bench))
-    base = read_catalogue(_catalogue(bench))
+    delta = read_delta(large.delta_path(bench))
+    base = read_catalogue(large.catalogue(bench))
     start_s = time.perf_counter()
     after = apply_delta(base, delta)
     b"".join(encode_catalogue(after))
@@ -211,14 +210,14 @@ def _apply(bench: Workbench) -> Sequence[float]:
     items = [Item(after.table.cell(0, row)) for row in rows.tolist()]
     vectors = after.codes.decoded(rows)
     start_s = time.perf_counter()
-    Catalogue.from_embeddings(items, vectors, _DIGEST)
+    Catalogue.from_embeddings(items, vectors, large.DIGEST)
     return [applied_s / (time.perf_counter() - start_s)]
 
 
 def _generations(bench: Workbench) -> Sequence[float]:
     rng = np.random.default_rng(4)
     pool = perturbed(bench, 3 * _GENERATION_ITEMS, seed=21)
-    queries = _queries(bench)
+    queries = large.queries(bench)
     items = {f"P{row}": pool[row] for row in range(_GENERATION_ITEMS)}
     fresh = _GENERATION_ITEMS
     data = _made(items)
@@ -266,12 +265,12 @@ def _length(data: CatalogueData) -> int:
 def _listed(items: dict[str, NDArray[np.float32]]) -> CatalogueData:
     """Items without a graph and golden queries."""
     codes = Codes.encode(np.stack(list(items.values())), "int8")
-    return CatalogueData(_DIGEST, (), codes, TextTable.of([list(items)]), None)
+    return CatalogueData(large.DIGEST, (), codes, TextTable.of([list(items)]), None)
 
 
 def _made(items: dict[str, NDArray[np.float32]]) -> CatalogueData:
     rows = [Item(sku) for sku in items]
-    return Catalogue.from_embeddings(rows, np.stack(list(items.values())), _DIGEST).data
+    return Catalogue.from_embeddings(rows, np.stack(list(items.values())), large.DIGEST).data
 
 
 def _recall(found: Any, exact: NDArray[np.int64]) -> float:
@@ -281,91 +280,3 @@ def _recall(found: Any, exact: NDArray[np.int64]) -> float:
 
 def _exact(vectors: NDArray[np.float32], queries: NDArray[np.float32]) -> NDArray[np.int64]:
     return np.argsort(-(queries @ vectors.T), axis=1)[:, :_K]
-
-
-@functools.cache
-def _vectors(bench: Workbench) -> NDArray[np.float32]:
-    return perturbed(bench, _ITEMS, seed=0)
-
-
-@functools.cache
-def _queries(bench: Workbench) -> NDArray[np.float32]:
-    return perturbed(bench, _QUERIES, seed=5)
-
-
-def _catalogue(bench: Workbench) -> Path:
-    return _saved(bench, "large", lambda: _vectors(bench))
-
-
-def _churned(bench: Workbench) -> Path:
-    """A hundredth of the items changed: half updated, a quarter removed, a quarter added."""
-    return _saved(bench, "churned", lambda: _changed(bench)[1], lambda: _changed(bench)[0])
-
-
-def _changed(bench: Workbench) -> tuple[list[str], NDArray[np.float32]]:
-    rng = np.random.default_rng(6)
-    count = _ITEMS // 100
-    rows = rng.permutation(_ITEMS)
-    vectors, fresh = _vectors(bench).copy(), perturbed(bench, count, seed=7)
-    vectors[rows[: count // 2]] = fresh[: count // 2]
-    kept = np.sort(rows[count // 2 + count // 4 :].tolist() + rows[: count // 2].tolist())
-    added = fresh[count // 2 : count // 2 + count // 4]
-    names = [f"P{row:06d}" for row in kept] + [f"P{_ITEMS + row:06d}" for row in range(len(added))]
-    return names, np.concatenate([vectors[kept], added])
-
-
-def _saved(
-    bench: Workbench,
-    name: str,
-    vectors: Callable[[], NDArray[np.float32]],
-    names: Callable[[], list[str]] = lambda: [f"P{row:06d}" for row in range(_ITEMS)],
-) -> Path:
-    """A catalogue, made once."""
-    path = bench.work / f"{name}-{_ITEMS}-{_gallery_digest(bench)}.catalogue"
-    if not path.is_file():
-        items = [Item(sku) for sku in names()]
-        Catalogue.from_embeddings(items, vectors(), _DIGEST).save(path)
-    return path
-
-
-def _gallery_digest(bench: Workbench) -> str:
-    """Names what is kept for a next run: another embedder's vectors are others."""
-    return (bench.open_bundle().embedder_digest or "none")[:12]
-
-
-def _delta_path(bench: Workbench) -> Path:
-    path = bench.work / f"churned-{_ITEMS}-{_gallery_digest(bench)}.delta"
-    if not path.is_file():
-        base, wanted = (read_catalogue(each(bench)) for each in (_catalogue, _churned))
-        delta, _ = make_delta(base, wanted, 1)
-        write_atomic(path, encode_delta(delta))
-    return path
-
-
-def _bare(bench: Workbench) -> Path:
-    return _bare_of(bench, _catalogue(bench))
-
-
-def _bare_of(bench: Workbench, catalogue: Path) -> Path:
-    """hnswlib's own file over the float32 embeddings of a catalogue, made once."""
-    path = catalogue.with_suffix(".hnswlib")
-    if not path.is_file():
-        import hnswlib
-
-        own = catalogue == _catalogue(bench)
-        vectors = _vectors(bench) if own else _changed(bench)[1]
-        index = hnswlib.Index(space="ip", dim=vectors.shape[1])
-        index.init_index(len(vectors), M=M, ef_construction=EF_CONSTRUCTION)
-        index.add_items(vectors, num_threads=1)
-        index.save_index(str(path))
-    return path
-
-
-def _bare_index(path: Path, ef: int) -> Any:
-    import hnswlib
-
-    index = hnswlib.Index(space="ip", dim=128)
-    index.load_index(str(path))
-    index.set_ef(ef)
-    index.set_num_threads(1)
-    return index
