@@ -40,6 +40,42 @@ class DeltaError(SyncError):
     """A delta does not lead from this catalogue to the generation that it says."""
 
 
+class DownloadError(SyncError):
+    """A server was not reached, or what it answered is not what was asked for."""
+
+
+class SlowDownloadError(DownloadError):
+    """A server answers too slowly, or the time that a sync may take is over."""
+
+
+class EndlessDataError(DownloadError):
+    """A server sends more bytes than a file may have."""
+
+
+class SignatureError(SyncError):
+    """Metadata is not signed by as many of the publisher's keys as have to sign it."""
+
+
+class RollbackError(SyncError):
+    """Metadata is older than what was seen before."""
+
+
+class ExpiredError(SyncError):
+    """Metadata has expired: a server that is no longer kept, or one that hides what is newer."""
+
+
+class MixedMetadataError(SyncError):
+    """Signed parts that do not belong together, or were damaged on their way."""
+
+
+class IncompatibleError(SyncError):
+    """A generation asks for what this device does not have."""
+
+
+class ProbeError(SyncError):
+    """A generation does not work on this device: its golden queries are not answered rightly."""
+
+
 class ModelContractError(EdgesegError):
     """A model does not fit its use: a wrong shape, or an embedder and a catalogue of two kinds."""
 

@@ -1,4 +1,4 @@
-"""Reading with a bound, hashing, atomic writing and locking: the only ways that files are touched.
+"""Reading with a bound, hashing, atomic and piecewise writing: the only ways to touch files.
 
 ``write_atomic`` is what makes "the old file or the new one, never a third thing" true: the bytes go
 into a temporary file of the same folder, are flushed to the disk, and take the name in one rename.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import io
 import mmap
@@ -18,7 +17,6 @@ import stat
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import TracebackType
 
 from edgeseg import limits
 from edgeseg.errors import EdgesegError, LimitExceededError
@@ -63,7 +61,7 @@ def read_bounded(path: PathLike, limit_bytes: int, what: str) -> bytes:
                 if length > size_bytes:
                     raise EdgesegError(f"cannot read {what} {shown_path(path)}: it grew while read")
         except OSError as error:
-            raise EdgesegError(_cannot("read", what, path, error)) from error
+            raise EdgesegError(cannot("read", what, path, error)) from error
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
@@ -92,7 +90,7 @@ def map_bounded(path: PathLike, limit_bytes: int, what: str) -> memoryview:
                 return memoryview(b"")
             return memoryview(mmap.mmap(file.fileno(), size_bytes, access=mmap.ACCESS_READ))
         except OSError as error:
-            raise EdgesegError(_cannot("read", what, path, error)) from error
+            raise EdgesegError(cannot("read", what, path, error)) from error
 
 
 @contextlib.contextmanager
@@ -102,7 +100,7 @@ def _opened(path: PathLike, limit_bytes: int, what: str) -> Iterator[tuple[io.Fi
         # O_NONBLOCK: opening a named pipe must fail the check below, not wait for a writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
-        raise EdgesegError(_cannot("read", what, path, error)) from error
+        raise EdgesegError(cannot("read", what, path, error)) from error
     status = os.fstat(descriptor)
     if stat.S_ISDIR(status.st_mode):
         # Checked here because Python makes no file object of a folder's descriptor.
@@ -116,12 +114,15 @@ def _opened(path: PathLike, limit_bytes: int, what: str) -> Iterator[tuple[io.Fi
         yield file, status.st_size
 
 
-def write_atomic(path: PathLike, data: bytes | Iterable[bytes | memoryview]) -> None:
+def write_atomic(
+    path: PathLike, data: bytes | Iterable[bytes | memoryview], mode: int = 0o666
+) -> None:
     """Write ``data`` so that ``path`` holds the old bytes or all of the new ones at any moment.
 
     Args:
         path: the file to make or replace. A symbolic link keeps pointing where it does.
         data: the bytes, or pieces of them in order.
+        mode: who may read and write it, less the umask; as `open` makes files unless told.
 
     Raises:
         EdgesegError: the folder is missing or not writable, or the disk is full. The file that was
@@ -134,9 +135,8 @@ def write_atomic(path: PathLike, data: bytes | Iterable[bytes | memoryview]) -> 
     _remove_stale_temporaries(target.parent)
     temporary = target.parent / f"{_TEMPORARY_PREFIX}{secrets.token_hex(8)}{_TEMPORARY_SUFFIX}"
     try:
-        # Mode 0666 under the umask: the file is as readable as one that `open` makes.
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        descriptor = os.open(temporary, flags, 0o666)
+        descriptor = os.open(temporary, flags, mode)
         try:
             with os.fdopen(descriptor, "wb", buffering=0) as file:
                 for piece in _chunks(data):
@@ -150,67 +150,77 @@ def write_atomic(path: PathLike, data: bytes | Iterable[bytes | memoryview]) -> 
             raise
         _sync_folder(target.parent)
     except OSError as error:
-        raise EdgesegError(_cannot("write", "", path, error)) from error
+        raise EdgesegError(cannot("write", "", path, error)) from error
 
 
-class Lock:
-    """An exclusive lock between processes, held on a small file that stays in place.
+class PartialFile:
+    """A file that grows piece by piece, over several runs, until it takes its name.
 
-    The kernel drops it when the process ends, however that happens, so there are no stale locks.
+    Attributes:
+        path: the unfinished file; made when absent.
+        size_bytes: how much of it is there.
 
-    Args:
-        path: the lock file; made when absent. Its folder must exist.
+    Raises:
+        EdgesegError: here and in each method: the folder is missing or not writable, or the disk is
+            full.
     """
 
     def __init__(self, path: PathLike) -> None:
-        self._path = path
-        self._descriptor: int | None = None
-
-    def acquire(self, *, wait: bool = False) -> None:
-        """Take the lock.
-
-        Args:
-            wait: wait for another holder to finish instead of failing.
-
-        Raises:
-            EdgesegError: another process holds it, or the lock file cannot be made.
-        """
-        if self._descriptor is not None:
-            raise ValueError("this lock is already held")
+        self.path = Path(path)
         try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+            self._descriptor = os.open(self.path, flags, 0o666)
+            self.size_bytes = os.fstat(self._descriptor).st_size
         except OSError as error:
-            raise EdgesegError(_cannot("lock", "", self._path, error)) from error
+            raise EdgesegError(cannot("write", "", path, error)) from error
+
+    def append(self, data: bytes) -> None:
+        """Add bytes at the end."""
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BaseException as error:
-            os.close(descriptor)
-            if isinstance(error, BlockingIOError):
-                raise EdgesegError(
-                    f"{shown_path(self._path)} is in use by another process; wait until it is done"
-                ) from error
-            if isinstance(error, OSError):
-                raise EdgesegError(_cannot("lock", "", self._path, error)) from error
-            raise
-        self._descriptor = descriptor
+            _write_all(self._descriptor, memoryview(data))
+        except OSError as error:
+            raise EdgesegError(cannot("write", "", self.path, error)) from error
+        self.size_bytes += len(data)
 
-    def release(self) -> None:
-        """Let the lock go; nothing happens when it is not held."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-            self._descriptor = None
+    def restart(self) -> None:
+        """Drop all bytes."""
+        try:
+            os.ftruncate(self._descriptor, 0)
+        except OSError as error:
+            raise EdgesegError(cannot("write", "", self.path, error)) from error
+        self.size_bytes = 0
 
-    def __enter__(self) -> Lock:
-        self.acquire()
+    def settle(self, target: PathLike) -> None:
+        """Take another name for good: the bytes outlive a power cut, and so does the name."""
+        try:
+            os.fsync(self._descriptor)
+            self.path.replace(target)
+            _sync_folder(Path(target).parent)
+        except OSError as error:
+            raise EdgesegError(cannot("write", "", target, error)) from error
+
+    def __enter__(self) -> PartialFile:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.release()
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
+
+
+def made_folder(path: PathLike) -> Path:
+    """A folder, made with those above it where they are absent, so that it outlives a power cut.
+
+    Raises:
+        EdgesegError: it cannot be made.
+    """
+    folder = Path(path)
+    try:
+        for each in reversed([folder, *folder.parents]):
+            if not each.is_dir():
+                each.mkdir(exist_ok=True)
+                _sync_folder(each.parent)
+    except OSError as error:
+        raise EdgesegError(cannot("make", "folder", path, error)) from error
+    return folder
 
 
 def _chunks(data: bytes | Iterable[bytes | memoryview]) -> Iterator[memoryview]:
@@ -262,7 +272,8 @@ def _too_large(path: PathLike, what: str, size_bytes: int, limit_bytes: int) -> 
     )
 
 
-def _cannot(verb: str, what: str, path: PathLike, error: Exception) -> str:
+def cannot(verb: str, what: str, path: PathLike, error: Exception) -> str:
+    """One line that says why something could not be done with a file."""
     subject = f"{what} {shown_path(path)}" if what else shown_path(path)
     number = error.errno if isinstance(error, OSError) else None
     reasons = {

@@ -53,6 +53,24 @@ MAX_HNSW_M = 64
 # Levels are drawn as -ln(u) / ln(M): a 17th one needs 16**16 items at M = 16.
 MAX_HNSW_LEVEL = 32
 
+# Sync. Published metadata lists a few dozen files; a root is signed by a few people.
+MAX_ROOT_BYTES = 64 * _KIB
+MAX_TIMESTAMP_BYTES = 16 * _KIB
+MAX_SNAPSHOT_BYTES = 64 * _KIB
+MAX_TARGETS_BYTES = 512 * _KIB
+MAX_ROOT_ROTATIONS = 64
+MAX_RELEASE_BYTES = 64 * _KIB
+# A device that is further behind takes the snapshot.
+MAX_DELTAS = 32
+MAX_STATE_BYTES = 64 * _KIB
+MAX_REPORT_FILE_BYTES = 16 * _KIB
+MAX_KEY_BYTES = 16 * _KIB
+MAX_MACHINES = 16
+# What is kept beside the files themselves: a file system's own needs, and reports.
+SPARE_DISK_BYTES = 4 * _MIB
+MAX_REFUSED_RELEASES = 16
+MAX_KEPT_REPORTS = 200
+
 # Tables of items or queries, as CSV.
 MAX_CSV_BYTES = 256 * _MIB
 MAX_CSV_FIELD_CHARS = 64 * _KIB

@@ -17,16 +17,33 @@ from edgeseg.cli import (
     console,
     convert,
     doctor,
+    fleet,
     index,
     match,
+    publish,
     search,
     segment,
+    sync,
     train,
 )
 from edgeseg.cli import eval as evaluate
 
 # In the order in which `edgeseg --help` lists them, groups after commands.
-_MODULES = (segment, match, index, evaluate, train, search, convert, calibrate, bench, doctor)
+_MODULES = (
+    segment,
+    match,
+    index,
+    publish,
+    sync,
+    fleet,
+    evaluate,
+    train,
+    search,
+    convert,
+    calibrate,
+    bench,
+    doctor,
+)
 
 
 def _print_version(wanted: bool) -> None:

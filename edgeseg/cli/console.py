@@ -28,6 +28,8 @@ EXIT_BROKEN_PIPE = 141
 # The import names that each extra of pyproject.toml brings. A missing module that is not listed
 # here is a fault of the installation or of this code, and is not explained away as a missing extra.
 EXTRA_MODULES: dict[str, frozenset[str]] = {
+    "sync": frozenset({"securesystemslib", "tuf", "urllib3"}),
+    "publish": frozenset({"cryptography", "fsspec", "securesystemslib", "tuf", "urllib3"}),
     "train": frozenset({"keras", "matplotlib", "safetensors", "tensorflow"}),
     "convert": frozenset(
         {"safetensors", "tensorflow", "tensorflow_model_optimization", "tf_keras", "zstandard"}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgeseg.cli import console
+from edgeseg.cli import console, match_output
 from edgeseg.cli.montages import item_pictures, write_montage
 from edgeseg.cli.options import (
     BundleOption,
@@ -21,8 +21,9 @@ from edgeseg.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from edgeseg.catalogue import Match
+    from edgeseg.catalogue import Catalogue, Match
     from edgeseg.matcher import Matcher, MatchResult, Query
+    from edgeseg.presets import BundleSource
 
 _HELP = """Find the garment on a photo in a catalogue.
 
@@ -43,6 +44,7 @@ Examples:
 
 \b
   edgeseg match photo.jpg --catalogue shop.catalogue
+  edgeseg match photo.jpg --store /var/lib/edgeseg
   edgeseg match photo.jpg --catalogue shop.catalogue -k 5 --json
   edgeseg match *.jpg --catalogue shop.catalogue --montage found.png
   edgeseg match front.jpg back.jpg --catalogue shop.catalogue --same-item
@@ -51,7 +53,6 @@ Examples:
 
 # Photos drawn into one montage; further ones would make a picture that no viewer opens.
 _MAX_MONTAGE_PHOTOS = 50
-_MAX_TOLD_SIMILAR = 3
 
 
 def register(app: typer.Typer) -> None:
@@ -62,8 +63,15 @@ def register(app: typer.Typer) -> None:
 def match(
     photos: Annotated[list[Path], typer.Argument(metavar="PHOTO...", help="One or more photos.")],
     catalogue: Annotated[
-        Path, typer.Option("--catalogue", metavar="CATALOGUE", help="The catalogue to search.")
-    ],
+        Path | None,
+        typer.Option("--catalogue", metavar="CATALOGUE", help="The catalogue to search."),
+    ] = None,
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Search what `edgeseg sync` put into use here, with its own bundle."
+        ),
+    ] = None,
     k: Annotated[int, typer.Option("-k", min=1, max=10_000, help="How many matches a photo.")] = 10,
     same_item: Annotated[
         bool, typer.Option("--same-item", help="The photos show one garment: one answer for all.")
@@ -109,22 +117,28 @@ def match(
     if montage is not None and any(_same_file(photo, montage) for photo in photos):
         raise typer.BadParameter(f"--montage {montage} is one of the photos")
 
-    from edgeseg.catalogue import Catalogue
+    if (catalogue is None) == (store is None):
+        raise typer.BadParameter("name what to search: --catalogue or --store")
+    if store is not None and bundle is not None:
+        raise typer.BadParameter("--store has a bundle of its own: leave --bundle out")
+
     from edgeseg.matcher import Matcher
 
-    shop = Catalogue.open(catalogue)
+    shop, source, told_age = _searched(catalogue, store, bundle)
     attributes = _attributes(where or [])
     # Only once, and before any work.
     shop.rows_where(attributes)
     if group_by is not None:
         shop.attribute_column(group_by)
-    matcher = Matcher(shop, bundle, threads, segmenter_options(refine, flip))
+    matcher = Matcher(shop, source, threads, segmenter_options(refine, flip))
+    if told_age is not None:
+        console.print_note(told_age["age"])
     told = _Told([], [], [])
     asked = _Asked(photos, k, not no_segment, attributes, group_by, as_json)
     document = (_match_together if same_item else _match_each)(matcher, asked, told)
     if as_json:
         used = {"failed": len(told.failures), "refine": refine.value, "flip": flip}
-        console.print_json({**document, **used})
+        console.print_json({**document, **used, **({} if told_age is None else told_age)})
     if montage is not None and told.results:
         write_montage(
             montage, told.results[:_MAX_MONTAGE_PHOTOS], item_pictures(catalogue, pictures)
@@ -134,6 +148,24 @@ def match(
         console.print_error(failure)
     if told.failures:
         raise typer.Exit(console.EXIT_FAILURE)
+
+
+def _searched(
+    catalogue: Path | None, store: Path | None, bundle: Path | None
+) -> tuple[Catalogue, BundleSource, dict[str, Any] | None]:
+    """What to search with which bundle, and how old a store's generation is."""
+    from edgeseg.catalogue import Catalogue
+    from edgeseg.sync.clock import now
+    from edgeseg.sync.store import Store
+
+    if catalogue is not None:
+        return Catalogue.open(catalogue), bundle, None
+    assert store is not None
+    opened = Store(store).open_active()
+    age = Store(store).state().age_told(now(), opened.installed)
+    if opened.instead_of:
+        console.print_error(f"{opened.instead_of}; the generation before it is searched")
+    return opened.catalogue, opened.bundle, {"generation": opened.installed.generation, "age": age}
 
 
 @dataclass(frozen=True)
@@ -172,14 +204,16 @@ def _match_each(matcher: Matcher, asked: _Asked, told: _Told) -> dict[str, Any]:
             told.failures.append(str(error))
             told.entries.append({"photo": str(photo), "matches": [], "error": str(error)})
             continue
-        verdict = _verdict(matcher, result)
-        matches = {"matches": _matches(result.matches)}
-        told.entries.append({"photo": str(photo), **verdict, **matches, **_timings(result)})
+        verdict = match_output.verdict(matcher, result)
+        matches = {"matches": match_output.matches_told(result.matches)}
+        told.entries.append(
+            {"photo": str(photo), **verdict, **matches, **match_output.timings(result)}
+        )
         # Pictures are large: no more than are drawn.
         if len(told.results) < _MAX_MONTAGE_PHOTOS:
             told.results.append((photo, result))
         if not asked.quiet:
-            _print(str(photo) if len(asked.photos) > 1 else "", result.matches)
+            match_output.print_matches(str(photo) if len(asked.photos) > 1 else "", result.matches)
             if verdict["probability"] is not None:
                 doubt = "" if verdict["accepted"] else "; the garment may not be in the catalogue"
                 console.print_line(
@@ -202,7 +236,7 @@ def _match_together(matcher: Matcher, asked: _Asked, told: _Told) -> dict[str, A
             told.entries.append({"photo": str(photo), "error": str(error)})
             continue
         queries.append(query)
-        told.entries.append({"photo": str(photo), **_timings(query)})
+        told.entries.append({"photo": str(photo), **match_output.timings(query)})
         told.results.append((photo, MatchResult([], query.segmentation, query.picture)))
     matches: list[Match] = []
     if queries:
@@ -213,18 +247,10 @@ def _match_together(matcher: Matcher, asked: _Asked, told: _Told) -> dict[str, A
         photo, first = told.results[0]
         told.results[0] = (photo, replace(first, matches=matches))
         if not asked.quiet:
-            _print(f"{len(queries)} photos of one item" if len(queries) > 1 else "", matches)
-    return {"photos": told.entries, "matches": _matches(matches)}
-
-
-def _verdict(matcher: Matcher, result: MatchResult) -> dict[str, Any]:
-    """Whether the first match is to be believed; None where the bundle cannot tell."""
-    if matcher.acceptance is None or result.probability is None:
-        return {"probability": None, "accepted": None}
-    return {
-        "probability": round(result.probability, 4),
-        "accepted": result.probability >= matcher.acceptance.threshold,
-    }
+            match_output.print_matches(
+                f"{len(queries)} photos of one item" if len(queries) > 1 else "", matches
+            )
+    return {"photos": told.entries, "matches": match_output.matches_told(matches)}
 
 
 def _attributes(texts: list[str]) -> dict[str, list[str]]:
@@ -236,50 +262,6 @@ def _attributes(texts: list[str]) -> dict[str, list[str]]:
             raise typer.BadParameter(f"{text!r}: write NAME=VALUE", param_hint="--where")
         asked.setdefault(name, []).append(value)
     return asked
-
-
-def _timings(found: Query | MatchResult) -> dict[str, Any]:
-    return {"timings_ms": {stage: round(ms, 3) for stage, ms in found.timings_ms.items()}}
-
-
-def _matches(matches: list[Match]) -> list[dict[str, Any]]:
-    return [
-        {
-            "rank": found.rank,
-            "sku": found.sku,
-            "distance": round(found.distance, 6),
-            "attributes": dict(found.attributes),
-            "similar": list(found.similar),
-        }
-        for found in matches
-    ]
-
-
-def _print(title: str, matches: list[Match]) -> None:
-    if title:
-        console.print_line(title)
-    # Columns in the catalogue's own order, and only those that one of these matches fills.
-    names = list(dict.fromkeys(name for found in matches for name in found.attributes))
-    grouped = any(found.similar for found in matches)
-    rows = [
-        (
-            found.rank,
-            found.sku,
-            f"{found.distance:.4f}",
-            *(found.attributes.get(name, "") for name in names),
-            *([_told(found.similar)] if grouped else []),
-        )
-        for found in matches
-    ]
-    columns = ("rank", "sku", "distance", *names, *(["similar"] if grouped else []))
-    console.print_table(columns, rows)
-
-
-def _told(similar: tuple[str, ...]) -> str:
-    """The first few of them, and how many more there are."""
-    more = len(similar) - _MAX_TOLD_SIMILAR
-    told = ", ".join(similar[:_MAX_TOLD_SIMILAR])
-    return f"{told} and {more} more" if more > 0 else told
 
 
 def _same_file(photo: Path, other: Path) -> bool:

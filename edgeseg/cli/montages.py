@@ -58,11 +58,11 @@ def _noted_source(catalogue: Path) -> Path | None:
     return place if place.exists() else None
 
 
-def item_pictures(catalogue: Path, source: Path | None) -> dict[str, Path]:
+def item_pictures(catalogue: Path | None, source: Path | None) -> dict[str, Path]:
     """Where each SKU's picture is.
 
     Args:
-        catalogue: the catalogue's path.
+        catalogue: the catalogue's path; None where it has none that is known.
         source: the CSV or folder that the user named; None takes the one noted at the build.
 
     Returns:
@@ -73,7 +73,7 @@ def item_pictures(catalogue: Path, source: Path | None) -> dict[str, Path]:
     """
     from edgeseg.items import read_items
 
-    place = source or _noted_source(catalogue)
+    place = source or (None if catalogue is None else _noted_source(catalogue))
     if place is None:
         return {}
     try:

@@ -39,6 +39,14 @@ ThreadsOption = Annotated[
     int, typer.Option("--threads", min=1, max=64, help="Threads of the interpreter.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
+StoreOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--store",
+        metavar="DIR",
+        help="The folder of generations; else $EDGESEG_STORE, else ~/.local/share/edgeseg.",
+    ),
+]
 RefineOption = Annotated[
     RefineChoice,
     typer.Option(

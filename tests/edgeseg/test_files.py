@@ -15,7 +15,8 @@ import pytest
 
 from edgeseg import limits
 from edgeseg.errors import EdgesegError, LimitExceededError
-from edgeseg.files import Lock, map_bounded, read_bounded, sha256_hex, write_atomic
+from edgeseg.files import map_bounded, read_bounded, sha256_hex, write_atomic
+from edgeseg.lock import Lock
 
 # Dies just before the call number KILL_AT among those that touch the disk; with a number too high
 # it finishes.
@@ -204,7 +205,7 @@ def test_the_lock_excludes_another_process_and_ends_with_it(
         [
             sys.executable,
             "-c",
-            "import sys, time; from edgeseg.files import Lock\n"
+            "import sys, time; from edgeseg.lock import Lock\n"
             "lock = Lock(sys.argv[1]); lock.acquire(); print('held', flush=True); time.sleep(60)",
             str(path),
         ],

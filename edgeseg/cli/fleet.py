@@ -1,0 +1,84 @@
+"""``edgeseg fleet``: who is behind, and who fails and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgeseg.cli import console
+from edgeseg.cli.options import JsonOption
+
+_HELP = """Tell from sync reports who is behind, and who fails and why.
+
+REPORTS are files and folders of them, as `edgeseg sync --report-to` leaves. The newest report of
+each device counts; the newest generation is the newest that any report names, or --generation.
+Whoever fails or is behind comes first; the exit code is 1 where there is one and --strict is given.
+
+Examples:
+
+\b
+  edgeseg fleet /srv/reports
+  edgeseg fleet /srv/reports --silent-hours 24 --json
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    app.command("fleet", help=_HELP, no_args_is_help=True)(fleet)
+
+
+def fleet(
+    reports: Annotated[
+        list[Path], typer.Argument(metavar="REPORTS...", help="Report files, or folders of them.")
+    ],
+    generation: Annotated[
+        int | None, typer.Option(min=1, help="The generation that all are to have.")
+    ] = None,
+    silent_hours: Annotated[
+        float, typer.Option(min=0.01, help="A device that was not heard of for so long is silent.")
+    ] = 48.0,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 unless all are current.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Print the fleet; see ``_HELP``."""
+    console.settings.quiet = as_json
+    from edgeseg.sync.clock import now
+    from edgeseg.sync.fleet import read_reports, summarize
+
+    read, failures = read_reports(reports)
+    summary = summarize(read, now(), silent_hours * 3600, generation)
+    if as_json:
+        console.print_json(summary.to_dict() | {"unreadable": failures})
+    else:
+        rows = [
+            (
+                each.device,
+                each.standing,
+                "-" if each.generation is None else each.generation,
+                "-" if each.behind is None else each.behind,
+                f"{each.silent_hours:.1f}",
+                each.syncs,
+                each.failed,
+                f"{each.received_bytes:,}",
+                f"{each.seconds:.1f}",
+                each.error,
+            )
+            for each in summary.devices
+        ]
+        columns = (
+            "device", "standing", "generation", "behind", "hours ago", "syncs", "failed", "bytes",
+            "seconds", "why",
+        )  # fmt: skip
+        console.print_table(columns, rows)
+        console.print_line(
+            f"{summary.current} of {len(summary.devices)} devices are current at generation "
+            f"{summary.generation}"
+        )
+    for failure in failures:
+        console.print_error(failure)
+    if failures or (strict and summary.current < len(summary.devices)):
+        raise typer.Exit(console.EXIT_FAILURE)

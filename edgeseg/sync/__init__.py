@@ -1,0 +1,1 @@
+"""Catalogues and bundles on their way: published as static files, followed by scanners."""

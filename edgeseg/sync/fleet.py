@@ -1,0 +1,148 @@
+"""The fleet, as its sync reports tell it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from edgeseg.errors import DatasetError, EdgesegError
+from edgeseg.sync.report import SUFFIX, SyncReport, read_report
+
+# In the order in which an administrator wants to see them.
+STANDINGS = ("failing", "empty", "behind", "silent", "current")
+
+
+@dataclass(frozen=True)
+class DeviceStanding:
+    """One device.
+
+    Attributes:
+        device: its name.
+        standing: ``failing`` (its last sync did), ``empty`` (it has no generation), ``behind``,
+            ``silent`` (not heard of for long), else ``current``.
+        generation: in use; None for none.
+        behind: by how many generations; None where it has none.
+        silent_hours: since its last report.
+        syncs: reports read of it.
+        failed: how many of them failed.
+        received_bytes, seconds: of all of them.
+        error: of the last sync, where it failed.
+    """
+
+    device: str
+    standing: str
+    generation: int | None
+    behind: int | None
+    silent_hours: float
+    syncs: int
+    failed: int
+    received_bytes: int
+    seconds: float
+    error: str
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """All devices, those first that need somebody.
+
+    Attributes:
+        generation: that all are to have.
+        devices: each once.
+    """
+
+    generation: int
+    devices: tuple[DeviceStanding, ...]
+
+    @property
+    def current(self) -> int:
+        """How many have it."""
+        return sum(each.standing == "current" for each in self.devices)
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        counts = {name: sum(d.standing == name for d in self.devices) for name in STANDINGS}
+        return {
+            "generation": self.generation,
+            "standings": counts,
+            "devices": [asdict(each) for each in self.devices],
+        }
+
+
+def read_reports(paths: Iterable[Path]) -> tuple[list[SyncReport], list[str]]:
+    """Read reports from files and folders.
+
+    Returns:
+        The reports, and a line for each file that is none.
+
+    Raises:
+        DatasetError: a path is missing, or there is no report at all.
+    """
+    files: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise DatasetError(f"{path}: there is no such file or folder")
+        files += sorted(path.rglob(f"*{SUFFIX}")) if path.is_dir() else [path]
+    reports, failures = [], []
+    for file in files:
+        try:
+            reports.append(read_report(file))
+        except EdgesegError as error:
+            failures.append(f"{file}: {error}")
+    if not reports and not failures:
+        raise DatasetError("there are no reports in there")
+    return reports, failures
+
+
+def summarize(
+    reports: Iterable[SyncReport], now: datetime, silent_s: float, generation: int | None = None
+) -> Fleet:
+    """What a fleet is like.
+
+    Args:
+        reports: of all devices.
+        now: to tell how old they are.
+        silent_s: seconds after which a device counts as silent.
+        generation: that all are to have; None takes the newest that any report names.
+    """
+    by_device: dict[str, list[SyncReport]] = {}
+    newest = 0
+    for report in reports:
+        by_device.setdefault(report.device, []).append(report)
+        newest = max(newest, report.published_generation or 0, report.to_generation or 0)
+    wanted = newest if generation is None else generation
+    devices = [_standing(own, wanted, now, silent_s) for own in by_device.values()]
+    devices.sort(
+        key=lambda each: (STANDINGS.index(each.standing), -(each.behind or 0), each.device)
+    )
+    return Fleet(wanted, tuple(devices))
+
+
+def _standing(
+    reports: list[SyncReport], wanted: int, now: datetime, silent_s: float
+) -> DeviceStanding:
+    last = max(reports, key=lambda each: each.finished)
+    age_s = (now - last.finished).total_seconds()
+    behind = None if last.to_generation is None else max(wanted - last.to_generation, 0)
+    if last.result == "failed":
+        standing = "failing"
+    elif behind is None:
+        standing = "empty"
+    elif behind:
+        standing = "behind"
+    else:
+        standing = "silent" if age_s > silent_s else "current"
+    return DeviceStanding(
+        device=last.device,
+        standing=standing,
+        generation=last.to_generation,
+        behind=behind,
+        silent_hours=round(age_s / 3600, 2),
+        syncs=len(reports),
+        failed=sum(each.result == "failed" for each in reports),
+        received_bytes=sum(each.received_bytes for each in reports),
+        seconds=round(sum(each.seconds for each in reports), 3),
+        error=f"{last.error_kind}: {last.error}" if last.error else "",
+    )

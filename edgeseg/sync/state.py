@@ -1,0 +1,202 @@
+"""What a scanner knows of its generations: one small file, replaced in one rename."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from edgeseg import limits
+from edgeseg.errors import SyncError
+from edgeseg.formats.document import Fields, canonical_json, parse_object
+from edgeseg.sync.clock import time_of, time_text
+
+_FORMAT_VERSION = 1
+_WHAT = "the store's state"
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A generation that is on the device, its catalogue and its bundle.
+
+    Attributes:
+        generation: of the catalogue.
+        release: SHA-256 of the release that it came with.
+        root_version: of the publisher's keys then.
+        content: the catalogue's content digest.
+        catalogue, bundle: SHA-256 of the files, which are named by it.
+        catalogue_digest, bundle_digest: what the files say of themselves when they are opened.
+        published, activated: when.
+    """
+
+    generation: int
+    release: str
+    root_version: int
+    content: str
+    catalogue: str
+    catalogue_digest: str
+    bundle: str
+    bundle_digest: str
+    published: datetime
+    activated: datetime
+
+    @property
+    def files(self) -> frozenset[str]:
+        """SHA-256 of both."""
+        return frozenset((self.catalogue, self.bundle))
+
+
+@dataclass(frozen=True)
+class State:
+    """All that a store remembers beside files.
+
+    Attributes:
+        active: what is matched with; None before the first sync.
+        previous: what was before it, to roll back to.
+        refused: releases that were rolled back, oldest first; a sync leaves them alone.
+        clock_floor: no clock of this device is right that is behind it: when the newest release
+            seen was published, by its publisher's clock.
+        root_version: of the newest keys seen; a floor of older keys does not count.
+        refreshed: when the publisher was last heard of.
+        expires: until when what was heard holds.
+    """
+
+    active: Installed | None = None
+    previous: Installed | None = None
+    refused: tuple[str, ...] = ()
+    clock_floor: datetime | None = None
+    root_version: int = 0
+    refreshed: datetime | None = None
+    expires: datetime | None = None
+
+    def activated(self, installed: Installed) -> State:
+        """With a generation in use and the one before it kept.
+
+        One that is put in use again, as after a repair, leaves the one before it where it is.
+        """
+        before = self.active
+        if before is None or before.release == installed.release:
+            before = self.previous
+        return replace(self, active=installed, previous=before)
+
+    def rolled_back(self) -> State:
+        """With the generation before in use, and the one that was refused from now on.
+
+        Raises:
+            SyncError: there is none before.
+        """
+        if self.active is None or self.previous is None:
+            raise SyncError("there is no generation to roll back to")
+        back = replace(self, active=self.previous, previous=None)
+        return back.refusing(self.active.release)
+
+    def refusing(self, release: str) -> State:
+        """With a release that is left alone from now on."""
+        kept = [each for each in self.refused if each != release]
+        return replace(self, refused=(*kept, release)[-limits.MAX_REFUSED_RELEASES :])
+
+    def age_told(self, now: datetime, installed: Installed | None = None) -> str:
+        """How old a generation is, and whether more could have been heard of it, in one line.
+
+        Args:
+            now: by the device's clock.
+            installed: the generation; None for the active one.
+        """
+        shown = installed or self.active
+        if shown is None:
+            return "no generation"
+        age_s = (now - shown.published).total_seconds()
+        told = f"generation {shown.generation}, published {_span(age_s)} ago"
+        if self.expires is not None and self.expires < now:
+            past_s = (now - self.expires).total_seconds()
+            told += f"; what was heard of its publisher expired {_span(past_s)} ago: sync again"
+        return told
+
+    @property
+    def files(self) -> frozenset[str]:
+        """SHA-256 of the files that it needs."""
+        kept = (each.files for each in (self.active, self.previous) if each is not None)
+        return frozenset().union(*kept)
+
+    def to_bytes(self) -> bytes:
+        """The file."""
+        times = {
+            name: None if moment is None else time_text(moment)
+            for name, moment in (
+                ("clock_floor", self.clock_floor),
+                ("expires", self.expires),
+                ("refreshed", self.refreshed),
+            )
+        }
+        return canonical_json(
+            times
+            | {
+                "active": _installed_fields(self.active),
+                "format_version": _FORMAT_VERSION,
+                "previous": _installed_fields(self.previous),
+                "refused": list(self.refused),
+                "root_version": self.root_version,
+            }
+        )
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> State:
+        """Read the file.
+
+        Raises:
+            FormatError: it is damaged.
+        """
+        fields = Fields(parse_object(data, limits.MAX_STATE_BYTES, _WHAT), _WHAT)
+        fields.integer("format_version", _FORMAT_VERSION, _FORMAT_VERSION)
+        refused = fields.array("refused", limits.MAX_REFUSED_RELEASES)
+        each = {str(number): value for number, value in enumerate(refused)}
+        state = cls(
+            active=_installed(fields.take("active")),
+            previous=_installed(fields.take("previous")),
+            refused=tuple(Fields(each, _WHAT).sha256(name) for name in each),
+            clock_floor=_time(fields, "clock_floor"),
+            root_version=fields.integer("root_version", 0, limits.MAX_GENERATION),
+            refreshed=_time(fields, "refreshed"),
+            expires=_time(fields, "expires"),
+        )
+        fields.done()
+        return state
+
+
+def _span(seconds: float) -> str:
+    for unit, length_s in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= 2 * length_s:
+            return f"{seconds / length_s:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} seconds"
+
+
+def _time(fields: Fields, name: str) -> datetime | None:
+    value = fields.take(name)
+    return None if value is None else time_of(str(value), _WHAT)
+
+
+def _installed_fields(installed: Installed | None) -> dict[str, Any] | None:
+    if installed is None:
+        return None
+    values = vars(installed)
+    return {
+        name: time_text(value) if isinstance(value, datetime) else value
+        for name, value in values.items()
+    }
+
+
+def _installed(value: Mapping[str, Any] | None) -> Installed | None:
+    if value is None:
+        return None
+    fields = Fields(value, f"a generation of {_WHAT}")
+    digests = ("release", "content", "catalogue", "catalogue_digest", "bundle", "bundle_digest")
+    installed = Installed(
+        generation=fields.integer("generation", 0, limits.MAX_GENERATION),
+        root_version=fields.integer("root_version", 1, limits.MAX_GENERATION),
+        published=time_of(fields.text("published"), _WHAT),
+        activated=time_of(fields.text("activated"), _WHAT),
+        **{name: fields.sha256(name) for name in digests},
+    )
+    fields.done()
+    return installed
