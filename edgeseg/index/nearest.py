@@ -78,8 +78,7 @@ class NearestVectors:
                 allowed[among] = True
                 found = self._index.nearest(query, k, allowed)
         if found is not None:
-            order = np.lexsort(found)
-            return found[0][order], found[1][order]
+            return found
         distances = self._distances(query, rows)
         places = _least(distances, k)
         return (places if rows is None else rows[places]), distances[places]
