@@ -109,8 +109,8 @@ class Catalogue:
     @property
     def items(self) -> list[Item]:
         """All items, in the order they were added."""
-        lines = self.data.table.lines(self.data.rows)
-        return [Item(cells[_SKU_COLUMN], self._attributes(cells)) for cells in lines]
+        named = self.data.table.named(self.data.rows, self.data.attribute_names)
+        return [Item(sku, attributes) for sku, attributes in named]
 
     def info(self) -> dict[str, Any]:
         """What the catalogue holds, for people and for ``--json``."""
@@ -142,11 +142,6 @@ class Catalogue:
             there = ", ".join(names) or "none at all"
             raise DatasetError(f"the catalogue has no attribute {name!r}; it has {there}")
         return _FIRST_ATTRIBUTE_COLUMN + names.index(name)
-
-    def _attributes(self, cells: Sequence[str]) -> dict[str, str]:
-        """Of a row's cells; an empty one is an absent attribute."""
-        named = zip(self.data.attribute_names, cells[_FIRST_ATTRIBUTE_COLUMN:], strict=True)
-        return {name: cell for name, cell in named if cell}
 
     def rows_where(self, where: Where) -> NDArray[np.int64]:
         """The items with certain attributes, as their rows in the catalogue, rising.
@@ -272,9 +267,10 @@ class Catalogue:
         ]
 
     def _matches(self, rows: NDArray[np.int64], distances: NDArray[np.float32]) -> list[Match]:
-        found = zip(self.data.table.lines(rows), distances.tolist(), strict=True)
-        return [
+        matches: list[Match] = []
+        named = self.data.table.named(rows, self.data.attribute_names)
+        for distance, (sku, attributes) in zip(distances.tolist(), named, strict=True):
             # Rounding can lead a hair's breadth out of [0, 2].
-            Match(cells[_SKU_COLUMN], min(max(distance, 0.0), 2.0), self._attributes(cells), rank)
-            for rank, (cells, distance) in enumerate(found, start=1)
-        ]
+            within = distance if 0.0 <= distance <= 2.0 else min(max(distance, 0.0), 2.0)
+            matches.append(Match(sku, within, attributes, len(matches) + 1))
+        return matches

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,16 +64,31 @@ class TextTable:
 
     def cell(self, column: int, row: int) -> str:
         """One string."""
-        at = column * self.rows + row
-        return str(self.text[int(self.offsets[at]) : int(self.offsets[at + 1])], "utf-8")
+        at, offset = column * self.rows + row, self.offsets.item
+        return self.text[offset(at) : offset(at + 1)].tobytes().decode()
 
-    def lines(self, rows: NDArray[np.int64]) -> list[list[str]]:
-        """The strings of some rows, column by column; the quickest way for a few rows."""
-        text, offset, cells = self.text, self.offsets.item, len(self.offsets) - 1
-        return [
-            [str(text[offset(at) : offset(at + 1)], "utf-8") for at in range(row, cells, self.rows)]
-            for row in rows.tolist()
-        ]
+    def named(
+        self, rows: NDArray[np.int64], names: Sequence[str]
+    ) -> Iterator[tuple[str, dict[str, str]]]:
+        """Some rows, with their cells by name; the quickest way for a few rows.
+
+        Args:
+            rows: which, ``(n,)``.
+            names: of the columns after the first.
+
+        Yields:
+            A row's first cell, and by name those of the others that are not empty.
+        """
+        # Plain loops: for a few rows NumPy's calls take longer, and so does `str` of a view.
+        text, offset = self.text, self.offsets.item
+        for row in rows.tolist():
+            at, others = row, {}
+            for name in names:
+                at += self.rows
+                start, end = offset(at), offset(at + 1)
+                if start < end:
+                    others[name] = text[start:end].tobytes().decode()
+            yield text[offset(row) : offset(row + 1)].tobytes().decode(), others
 
     def cells(self, column: int) -> list[bytes]:
         """A column's cells in UTF-8, quicker than one by one."""

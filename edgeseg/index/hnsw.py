@@ -122,8 +122,9 @@ class HnswIndex:
                 does not count them, so that it goes as far as it has to.
 
         Returns:
-            ``(k,)`` int64 item numbers, nearest first, and their cosine distances, or ``None`` when
-            the search reaches fewer than ``k`` items, which a graph may do.
+            ``(k,)`` int64 item numbers, nearest first and equal distances by number, as hnswlib's
+            heap of pairs gives them, and their cosine distances; or ``None`` when the search
+            reaches fewer than ``k`` items, which a graph may do.
         """
         if k > self._items:
             return None

@@ -78,8 +78,7 @@ class NearestVectors:
                 allowed[among] = True
                 found = self._index.nearest(query, k, allowed)
         if found is not None:
-            order = np.lexsort(found)
-            return found[0][order], found[1][order]
+            return found
         distances = self._distances(query, rows)
         places = _least(distances, k)
         return (places if rows is None else rows[places]), distances[places]
@@ -127,11 +126,11 @@ def unit_vector(embedding: NDArray[np.float32]) -> NDArray[np.float32]:
     """
     # In float64, so that the length is 1 to the last float32 bit and squares cannot overflow.
     wide = embedding.astype(np.float64)
-    length = math.sqrt(float(wide @ wide))
+    length = math.sqrt(wide.dot(wide))
     if not math.isfinite(length) or length == 0.0:
         raise ValueError("an embedding is zero or not finite")
-    unit: NDArray[np.float32] = (wide / length).astype(np.float32)
-    return unit
+    wide /= length
+    return wide.astype(np.float32)
 
 
 def _least(distances: NDArray[np.float32], k: int) -> NDArray[np.int64]:

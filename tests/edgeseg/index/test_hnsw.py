@@ -80,6 +80,19 @@ def test_opening_does_not_change_answers() -> None:
         assert found_by(index, query, 5)[0] == labels[0].tolist()
 
 
+def test_equal_distances_come_by_number() -> None:
+    """hnswlib hands them out so; a search relies on it."""
+    vectors = np.tile(clustered(200), (5, 1))
+    codes = floats(vectors)
+    index = hnsw.HnswIndex(codes, hnsw.build_graph(codes))
+    ties = 0
+    for query in unit_vectors(50, vectors.shape[1], seed=9):
+        rows, distances = found_by(index, query, 20)
+        assert rows == np.array(rows)[np.lexsort((rows, distances))].tolist()
+        ties += int((np.diff(distances) == 0).sum())
+    assert ties > 100
+
+
 @pytest.mark.parametrize("items", [1, 2, 3, 17])
 def test_tiny_graphs_work(items: int) -> None:
     codes = floats(unit_vectors(items, 4))
