@@ -30,6 +30,7 @@ from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 from edgeseg import limits
 from edgeseg.errors import (
     DownloadError,
+    EdgesegError,
     ExpiredError,
     MixedMetadataError,
     RollbackError,
@@ -166,7 +167,7 @@ def refresh(trust: Path, transport: Transport, now: datetime, floor: ClockFloor)
         shutil.rmtree(scratch, ignore_errors=True)
     if target is None:
         raise DownloadError("the publisher has published nothing yet")
-    release = _release(transport, target)
+    release = _release(trust, transport, target)
     return Refreshed(
         Release.from_bytes(release),
         target.hashes["sha256"],
@@ -244,9 +245,16 @@ def _check_floor(expires: dict[str, datetime], clock_floor: datetime) -> None:
             )
 
 
-def _release(transport: Transport, target: TargetFile) -> bytes:
+def _release(trust: Path, transport: Transport, target: TargetFile) -> bytes:
+    """From the last time, where it is still the same."""
     if target.length > limits.MAX_RELEASE_BYTES:
         raise MixedMetadataError("the release is larger than any release is")
+    kept = trust / RELEASE_NAME
+    if kept.exists():
+        with contextlib.suppress(EdgesegError, LengthOrHashMismatchError):
+            before = read_bounded(kept, limits.MAX_RELEASE_BYTES, "release")
+            target.verify_length_and_hashes(before)
+            return before
     data = transport.read(url_path(target), target.length)
     if data is None:
         raise DownloadError("the server has no release; is it being published just now?")
@@ -254,6 +262,7 @@ def _release(transport: Transport, target: TargetFile) -> bytes:
         target.verify_length_and_hashes(data)
     except LengthOrHashMismatchError as error:
         raise MixedMetadataError(f"the release is not the signed one: {error}") from error
+    write_atomic(kept, data)
     return data
 
 
