@@ -13,7 +13,8 @@ import time
 from dataclasses import dataclass, replace
 
 from edgeseg import __version__
-from edgeseg.errors import EdgesegError, FormatError, ProbeError
+from edgeseg.errors import EdgesegError, FormatError, ProbeError, SyncError
+from edgeseg.files import cannot
 from edgeseg.sync import outbox, trust
 from edgeseg.sync import report as reports
 from edgeseg.sync.clock import ClockFloor, now
@@ -96,6 +97,8 @@ def sync(
             result = _synced(run)
         except EdgesegError as error:
             failure = error
+        except OSError as error:
+            failure = SyncError(cannot("write", "", store.folder, error))
         told = replace(
             _report(result, options.device or platform.node(), before, run.state.active),
             published_generation=run.published,
@@ -184,6 +187,8 @@ def _synced(run: _Run) -> str:
     _save(run, heard)
     active = _usable(store, run.state.active)
     if active is not None and active.release == refreshed.release_digest:
+        # A sync that was killed after its switch has not cleared up.
+        store.sweep(run.state)
         return "current"
     check_compatible(release, this_device())
     if refreshed.release_digest in run.state.refused and not options.retry_refused:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from edgeseg import limits
-from edgeseg.errors import ModelContractError, SyncError
+from edgeseg.catalogue import Catalogue
+from edgeseg.errors import ModelContractError, ProbeError, SyncError
 from edgeseg.files import PathLike, read_bounded, sha256_hex, shown_path
 from edgeseg.formats import bundle, catalogue_file
 from edgeseg.formats.bundle import Bundle
@@ -64,6 +65,7 @@ def publish(
     Raises:
         SyncError: there is nothing to publish, or the clock is behind the last release.
         ModelContractError: the catalogue was made with another bundle.
+        ProbeError: its golden queries are answered too rarely.
         SignatureError: keys are missing, or what is there was signed by others.
         EdgesegError: a file cannot be read or written.
     """
@@ -94,6 +96,7 @@ def publish(
             memory_bytes=memory_bytes,
             machines=tuple(machines),
         )
+        _check_golden(data)
         release, blobs = _next(before, base, step, carried, needs, now)
         if before is not None and _same(before, release):
             repository.publish(None, keys, expiry, now)
@@ -195,6 +198,16 @@ def _step(base: CatalogueData | None, given: _Given) -> Step:
     if content_digest(replace(wanted, generation=base.generation)) == content_digest(base):
         return Step(base, None, "the catalogue is as before")
     return next_generation(base, wanted)
+
+
+def _check_golden(data: CatalogueData) -> None:
+    """What scanners would refuse is not published."""
+    recall, golden = Catalogue(data).golden_recall(), data.golden
+    if golden is not None and recall < golden.recall_floor:
+        raise ProbeError(
+            f"golden queries are found in {recall:.3f}, and {golden.recall_floor:.3f} is the least "
+            "that the catalogue allows: scanners would refuse it"
+        )
 
 
 def _next(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edgeseg.cli.console import print_json, print_table
 from edgeseg.presets import checkpoint_path
-from tests.verify import compression, device, match, quality, sync
+from tests.verify import compression, device, match, published, quality, sync
 from tests.verify.figure import Check, Row
 from tests.verify.workbench import REPOSITORY, Workbench
 
@@ -18,7 +18,7 @@ SUITES = {
     "main": ("segmentation", "parity", "retrieval", "latency", "handheld"),
     "compression": compression.NAMES,
     "match": match.NAMES,
-    "sync": sync.NAMES,
+    "sync": (*sync.NAMES, *published.NAMES),
 }
 
 
@@ -47,7 +47,7 @@ def _checks(options: argparse.Namespace, bench: Workbench) -> list[Check]:
     if options.suite == "match":
         return match.checks(bench)
     if options.suite == "sync":
-        return sync.checks(bench)
+        return [*sync.checks(bench), *published.checks(bench)]
     return [*quality.checks(bench), *device.checks(bench)]
 
 

@@ -73,8 +73,9 @@ class Shop:
     def catalogue(self, skus: Iterable[str], seed: int = 0) -> Path:
         """A catalogue file of items whose embeddings depend on their SKUs and a seed."""
         named = list(skus)
-        pool = self.embeddings(10_000, seed)
         rows = np.array([int(sku.lstrip("P")) for sku in named])
+        # Drawn row by row: a longer pool begins as a shorter one.
+        pool = self.embeddings(int(rows.max()) + 1, seed)
         path = self.folder / "new.catalogue"
         items = [Item(sku, {"colour": f"c{row % 7}"}) for sku, row in zip(named, rows, strict=True)]
         Catalogue.from_embeddings(items, pool[rows], self.embedder_digest).save(path)
