@@ -45,7 +45,7 @@ Examples:
 \b
   edgeseg sync https://cdn.example/edgeseg --root root.json
   edgeseg sync https://cdn.example/edgeseg --every 15m --report-to https://fleet.example/reports
-  edgeseg sync /media/stick/edgeseg
+  edgeseg sync now /media/stick/edgeseg
 """
 
 _STATUS_HELP = """Say which generation is in use, how old it is, and what the last sync came to.
