@@ -70,8 +70,17 @@ def read_report(path: Path) -> SyncReport:
         FormatError: it is none.
         EdgesegError: it cannot be read.
     """
-    data = read_bounded(path, limits.MAX_REPORT_FILE_BYTES, "report")
-    what = f"report {path.name}"
+    return decode_report(
+        read_bounded(path, limits.MAX_REPORT_FILE_BYTES, "report"), f"report {path.name}"
+    )
+
+
+def decode_report(data: bytes, what: str = "the report") -> SyncReport:
+    """Read a report that is in memory.
+
+    Raises:
+        FormatError: it is none.
+    """
     fields = Fields(parse_object(data, limits.MAX_REPORT_FILE_BYTES, what), what)
     report = SyncReport(
         device=fields.text("device", limits.MAX_TEXT_CHARS),

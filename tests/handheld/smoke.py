@@ -27,7 +27,8 @@ FORBIDDEN = (
 COMMANDS = (
     "", "segment", "match", "index", "index build", "index info", "index duplicates", "eval",
     "eval segmentation", "eval classes", "eval retrieval", "train", "train segmenter",
-    "train classes", "train embedder", "convert", "search", "bench", "doctor",
+    "train classes", "train embedder", "convert", "search", "bench", "doctor", "keys", "keys init",
+    "keys rotate", "publish", "sync", "sync now", "sync status", "roll-back", "fleet",
 )  # fmt: skip
 # A command's help against that of the least program that typer makes, in the same run.
 MAX_HELP_RATIO = 3.0
@@ -201,6 +202,9 @@ def main() -> None:
         checkpoint = folder / "segmenter.safetensors"
         checkpoint.write_bytes(b"")
         run("convert", str(checkpoint), "-o", "new.bundle", expect=1, tell="edgeseg[convert]")
+        run("sync", "https://x.invalid", "--store", "s", expect=1, tell="edgeseg[sync]")
+        run("keys", "init", "keys", expect=1, tell="edgeseg[publish]")
+        run("sync", "status", "--store", "s", expect=1, tell="no catalogue yet")
     print("the wheel works without any extra")
 
 

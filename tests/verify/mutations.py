@@ -13,16 +13,28 @@ from edgeseg.formats import catalogue_file, container, delta_file
 from edgeseg.formats.catalogue_file import CatalogueData, decode_catalogue, encode_catalogue
 from edgeseg.formats.delta_file import Delta, decode_delta, encode_delta
 from edgeseg.index.delta import apply_delta, make_delta
+from edgeseg.sync.release import Release
+from edgeseg.sync.report import decode_report
+from edgeseg.sync.state import State
 from tests.edgeseg.formats.samples import unit_vectors, with_everything, with_graph
+from tests.edgeseg.sync.test_fleet import REPORT
+from tests.edgeseg.sync.test_plan import ACTIVE
+from tests.edgeseg.sync.test_release import RELEASE
 
+# What a scanner reads that a publisher signed, and what it wrote itself.
+DOCUMENTS: list[tuple[bytes, Callable[[bytes], Any]]] = [
+    (RELEASE.to_bytes(), Release.from_bytes),
+    (State(active=ACTIVE, previous=ACTIVE, refused=(ACTIVE.release,)).to_bytes(), State.from_bytes),
+    (REPORT.to_bytes(), decode_report),
+]
 _VALUES = (0, 1, 2, 59, 60, 61, 127, 128, 255)
 
 
 def other_ends(count: int) -> int:
     """How many of so many mutants end otherwise than in a use or in an EdgesegError.
 
-    Half are changed bytes; half are changed sections, sealed anew with right digests. One that
-    ended the process would end this one too.
+    Of files, half are changed bytes; half are changed sections, sealed anew with right digests. A
+    fifth are the small documents of a sync. One that ended the process would end this one too.
     """
     rng = np.random.default_rng(17)
     base, wanted = with_graph(), with_everything()
@@ -42,7 +54,10 @@ def other_ends(count: int) -> int:
         ),
     ]
     others = 0
-    for number in range(count):
+    for number in range(count // 5):
+        document, read = DOCUMENTS[number % len(DOCUMENTS)]
+        others += _otherwise(read, _changed(document, rng))
+    for number in range(count - count // 5):
         kind, original, use = originals[number % 3]
         if number % 6 < 3:
             data = _changed(original, rng)
@@ -54,13 +69,19 @@ def other_ends(count: int) -> int:
             name = rng.choice(sorted(sections))
             sections[name] = _changed(sections[name], rng)
             data = b"".join(container.encode(kind, sections))
-        try:
-            use(data)
-        except EdgesegError:
-            continue
-        except Exception:  # noqa: BLE001 - whatever it is, it is counted
-            others += 1
+        others += _otherwise(use, data)
     return others
+
+
+def _otherwise(use: Callable[[bytes], Any], data: bytes) -> bool:
+    """Whether bytes end otherwise than in a use or in an EdgesegError."""
+    try:
+        use(data)
+    except EdgesegError:
+        return False
+    except Exception:  # noqa: BLE001 - whatever it is, it is counted
+        return True
+    return False
 
 
 def _plain(data: CatalogueData) -> CatalogueData:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 from edgeseg.sync.report import last_report
 from tests.edgeseg.sync.shop import Shop, answering, skus
 
@@ -27,3 +31,38 @@ def test_a_next_generation_comes_as_a_delta(shop: Shop) -> None:
     assert opened.catalogue.data.digest
     assert {item.sku for item in opened.catalogue.items} == set(skus(295) + skus(5, 900))
     assert opened.installed.content == published.release.content
+
+
+def test_a_scanner_needs_nothing_but_the_extra_for_scanners(
+    shop: Shop, repository: Path, tmp_path: Path
+) -> None:
+    """Without the publisher's cryptography and fsspec: pure Python verifies signatures too."""
+    shop.publish(skus(20))
+    code = (
+        "import sys\n"
+        "for name in ('cryptography', 'fsspec'): sys.modules[name] = None\n"
+        "from edgeseg.cli import main\n"
+        "sys.exit(main(sys.argv[1:]))\n"
+    )
+    root = shop.folder / "keys" / "root.json"
+    arguments = ["sync", shop.url, "--store", str(tmp_path / "store"), "--root", str(root)]
+    ran = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert answering(shop.store()) == 1
+
+
+def test_a_damaged_state_is_begun_anew(shop: Shop) -> None:
+    shop.publish(skus(20))
+    shop.sync()
+    shop.store().state_path.write_bytes(b"{}")
+    report = shop.sync()
+    assert (report.result, report.from_generation, report.to_generation) == ("activated", None, 1)
+    # The files were there: only metadata and nothing else was fetched.
+    assert report.received_bytes < 1_000
+    assert answering(shop.store()) == 1
