@@ -127,6 +127,8 @@ def roll_back(store: Store) -> State:
         SyncError: there is none before.
         EdgesegError: the one before does not open, or the store cannot be written.
     """
+    # Nothing is made where there never was a store.
+    store.state().rolled_back()
     with store.prepare():
         before = store.state().active
         rolled = store.state().rolled_back()
@@ -234,7 +236,7 @@ def _usable(store: Store, installed: Installed | None) -> Installed | None:
     if installed is None:
         return None
     try:
-        store.open_installed(installed)
+        store.read_installed(installed)
     except EdgesegError:
         return None
     return installed

@@ -32,6 +32,7 @@ from edgeseg.files import (
 )
 from edgeseg.formats import bundle, catalogue_file
 from edgeseg.formats.bundle import Bundle
+from edgeseg.formats.catalogue_file import CatalogueData, read_catalogue
 from edgeseg.lock import Lock
 from edgeseg.sync.release import Blob
 from edgeseg.sync.state import Installed, State
@@ -163,17 +164,27 @@ class Store:
         """Open a generation.
 
         Raises:
-            FormatError: a file of it is missing, damaged or another one.
+            EdgesegError: as :meth:`read_installed`.
         """
-        opened = Catalogue.open(self.catalogue_path(installed.catalogue))
+        data, carried = self.read_installed(installed)
+        return OpenGeneration(installed, Catalogue(data), carried)
+
+    def read_installed(self, installed: Installed) -> tuple[CatalogueData, Bundle]:
+        """Read and check a generation's files; its search is not made ready.
+
+        Raises:
+            FormatError: a file is damaged, or another one.
+            EdgesegError: one cannot be read.
+        """
+        data = read_catalogue(self.catalogue_path(installed.catalogue))
         carried = Bundle.open(self.bundle_path(installed.bundle))
-        told = (opened.data.digest, carried.digest)
+        told = (data.digest, carried.digest)
         if told != (installed.catalogue_digest, installed.bundle_digest):
             raise DigestMismatchError(
                 f"generation {installed.generation} in {shown_path(self.folder)} has other files "
                 "than were activated"
             )
-        return OpenGeneration(installed, opened, carried)
+        return data, carried
 
     def open_active(self) -> OpenGeneration:
         """Open the active generation, or where it does not open the one before it.
