@@ -23,7 +23,7 @@ from edgeseg.errors import EdgesegError, LimitExceededError
 
 _TEMPORARY_PREFIX = ".edgeseg-"
 _TEMPORARY_SUFFIX = ".tmp"
-_WRITE_CHUNK_BYTES = 1 << 20
+_CHUNK_BYTES = 1 << 20
 
 PathLike = str | os.PathLike[str]
 
@@ -93,6 +93,23 @@ def map_bounded(path: PathLike, limit_bytes: int, what: str) -> memoryview:
             raise EdgesegError(cannot("read", what, path, error)) from error
 
 
+def pieces_of(path: PathLike, start: int, limit_bytes: int, what: str) -> Iterator[bytes]:
+    """What a regular file of at most ``limit_bytes`` holds from ``start`` on, piece by piece.
+
+    Unlike a mapped file, it may be cut short or vanish meanwhile.
+
+    Raises:
+        LimitExceededError, EdgesegError: as :func:`read_bounded`.
+    """
+    with _opened(path, limit_bytes, what) as (file, _):
+        try:
+            file.seek(start)
+            while piece := file.read(_CHUNK_BYTES):
+                yield piece
+        except OSError as error:
+            raise EdgesegError(cannot("read", what, path, error)) from error
+
+
 @contextlib.contextmanager
 def _opened(path: PathLike, limit_bytes: int, what: str) -> Iterator[tuple[io.FileIO, int]]:
     """A regular file and its size, which is within the limit."""
@@ -140,7 +157,7 @@ def write_atomic(
         try:
             with os.fdopen(descriptor, "wb", buffering=0) as file:
                 for piece in _chunks(data):
-                    _write_all(file.fileno(), piece)
+                    write_all(file.fileno(), piece)
                 os.fsync(file.fileno())
             temporary.replace(target)
         except BaseException:
@@ -148,62 +165,9 @@ def write_atomic(
             with contextlib.suppress(OSError):
                 temporary.unlink()
             raise
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
     except OSError as error:
         raise EdgesegError(cannot("write", "", path, error)) from error
-
-
-class PartialFile:
-    """A file that grows piece by piece, over several runs, until it takes its name.
-
-    Attributes:
-        path: the unfinished file; made when absent.
-        size_bytes: how much of it is there.
-
-    Raises:
-        EdgesegError: here and in each method: the folder is missing or not writable, or the disk is
-            full.
-    """
-
-    def __init__(self, path: PathLike) -> None:
-        self.path = Path(path)
-        try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-            self._descriptor = os.open(self.path, flags, 0o666)
-            self.size_bytes = os.fstat(self._descriptor).st_size
-        except OSError as error:
-            raise EdgesegError(cannot("write", "", path, error)) from error
-
-    def append(self, data: bytes) -> None:
-        """Add bytes at the end."""
-        try:
-            _write_all(self._descriptor, memoryview(data))
-        except OSError as error:
-            raise EdgesegError(cannot("write", "", self.path, error)) from error
-        self.size_bytes += len(data)
-
-    def restart(self) -> None:
-        """Drop all bytes."""
-        try:
-            os.ftruncate(self._descriptor, 0)
-        except OSError as error:
-            raise EdgesegError(cannot("write", "", self.path, error)) from error
-        self.size_bytes = 0
-
-    def settle(self, target: PathLike) -> None:
-        """Take another name for good: the bytes outlive a power cut, and so does the name."""
-        try:
-            os.fsync(self._descriptor)
-            self.path.replace(target)
-            _sync_folder(Path(target).parent)
-        except OSError as error:
-            raise EdgesegError(cannot("write", "", target, error)) from error
-
-    def __enter__(self) -> PartialFile:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._descriptor)
 
 
 def made_folder(path: PathLike) -> Path:
@@ -217,7 +181,7 @@ def made_folder(path: PathLike) -> Path:
         for each in reversed([folder, *folder.parents]):
             if not each.is_dir():
                 each.mkdir(exist_ok=True)
-                _sync_folder(each.parent)
+                sync_folder(each.parent)
     except OSError as error:
         raise EdgesegError(cannot("make", "folder", path, error)) from error
     return folder
@@ -227,17 +191,17 @@ def _chunks(data: bytes | Iterable[bytes | memoryview]) -> Iterator[memoryview]:
     pieces = (data,) if isinstance(data, bytes | bytearray | memoryview) else data
     for piece in pieces:
         view = memoryview(piece).cast("B")
-        for start in range(0, len(view), _WRITE_CHUNK_BYTES):
-            yield view[start : start + _WRITE_CHUNK_BYTES]
+        for start in range(0, len(view), _CHUNK_BYTES):
+            yield view[start : start + _CHUNK_BYTES]
 
 
-def _write_all(descriptor: int, piece: memoryview) -> None:
-    """``os.write`` may take a part only (a signal, a nearly full disk)."""
+def write_all(descriptor: int, piece: memoryview) -> None:
+    """Write to the end: ``os.write`` may take a part only (a signal, a nearly full disk)."""
     while piece:
         piece = piece[os.write(descriptor, piece) :]
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a rename itself outlive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from edgeseg.errors import ManifestError
 
 _TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+_FIRST_YEAR = 1970
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,10 @@ def time_of(text: str, what: str) -> datetime:
         ManifestError: it is not written as :func:`time_text` writes.
     """
     try:
-        return datetime.strptime(text, _TIME_FORMAT).replace(tzinfo=timezone.utc)
+        moment = datetime.strptime(text, _TIME_FORMAT).replace(tzinfo=timezone.utc)
     except ValueError as error:
         raise ManifestError(f"{what} has a time that is none: {text[:40]}") from error
+    # Not every system writes years of fewer than four digits so that they can be read back.
+    if moment.year < _FIRST_YEAR:
+        raise ManifestError(f"{what} has a time before there were computers: {text[:40]}")
+    return moment

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-import urllib3
-
 from edgeseg import limits
-from edgeseg.errors import DownloadError, EdgesegError
+from edgeseg.errors import EdgesegError
 from edgeseg.files import read_bounded, write_atomic
-from edgeseg.sync.report import SUFFIX
+from edgeseg.sync.caps import Caps
+from edgeseg.sync.report import SUFFIX, decode_report
+from edgeseg.sync.web import Web, is_web
 
-_POST_TIMEOUT_S = 20.0
+_MAX_SECONDS, _SILENCE_S = 60.0, 15.0
 
 
 def send(outbox: Path, to: str) -> int:
@@ -29,40 +28,24 @@ def send(outbox: Path, to: str) -> int:
         DownloadError: where they go is not reached.
         EdgesegError: the folder cannot be written.
     """
+    web = Web(to, Caps(max_seconds=_MAX_SECONDS, silence_s=_SILENCE_S)) if is_web(to) else None
     sent = 0
     for path in sorted(outbox.glob(f"*{SUFFIX}")):
         try:
             data = read_bounded(path, limits.MAX_REPORT_FILE_BYTES, "report")
+            device = decode_report(data).device
         except EdgesegError:
             # One that cannot be read now never will be, and must not keep the others.
             path.unlink(missing_ok=True)
             continue
-        if to.startswith(("http://", "https://")):
-            _post(to, data)
+        if web is not None:
+            web.post(data)
         else:
             # Named by the device, for a folder gathers those of many.
-            device = json.loads(data).get("device", "device")
             write_atomic(Path(to) / f"{_file_name(device)}-{path.name}", data)
         path.unlink(missing_ok=True)
         sent += 1
     return sent
-
-
-def _post(url: str, data: bytes) -> None:
-    try:
-        answer = urllib3.request(
-            "POST",
-            url,
-            body=data,
-            headers={"Content-Type": "application/json"},
-            timeout=urllib3.Timeout(_POST_TIMEOUT_S),
-            retries=False,
-            redirect=False,
-        )
-    except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-        raise DownloadError(f"reports are not sent: {url} is not reached ({error})") from error
-    if not 200 <= answer.status < 300:
-        raise DownloadError(f"reports are not sent: {url} answers {answer.status}")
 
 
 def _file_name(text: str) -> str:

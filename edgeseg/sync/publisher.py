@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from tuf.api.metadata import TargetFile
+
 from edgeseg import limits
 from edgeseg.catalogue import Catalogue
 from edgeseg.errors import ModelContractError, ProbeError, SyncError
@@ -129,9 +131,25 @@ def rotate(
         repository = _opened(to, keys)
         root, gone = rotated_root(repository.root, roles, keys, now)
         repository.roots.append(root)
-        repository.publish(None, keys, expiry or Expiry(), now)
+        repository.publish(_dated(repository, now), keys, expiry or Expiry(), now)
         keys.retire(gone)
     return root.signed.version
+
+
+def _dated(repository: Repository, now: datetime) -> list[TargetFile] | None:
+    """The files with a release of now, where its date is ahead; None where it is not.
+
+    Scanners take a release's date for a floor below their clocks until there are new keys.
+    """
+    release = _release(repository)
+    if release is None or release.published <= now or repository.targets is None:
+        return None
+    document = replace(release, published=now.replace(microsecond=0)).to_bytes()
+    listed = repository.targets.signed.targets
+    return [
+        *(each for name, each in listed.items() if name != RELEASE_NAME),
+        repository.put(RELEASE_NAME, document),
+    ]
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
+import time
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -128,7 +129,9 @@ def keep(report: SyncReport, reports: Path, outbox: Path | None) -> None:
     Raises:
         EdgesegError: it cannot be written.
     """
-    name = f"{report.finished:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}{SUFFIX}"
+    # In the order in which they were written, also within a second.
+    fraction = f"{time.time_ns() % 10**9:09d}"
+    name = f"{report.finished:%Y%m%dT%H%M%SZ}-{fraction}-{secrets.token_hex(2)}{SUFFIX}"
     for folder in (reports, outbox):
         if folder is not None:
             write_atomic(folder / name, report.to_bytes())

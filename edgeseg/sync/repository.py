@@ -192,7 +192,7 @@ class Repository:
             self.host.write(path, data)
 
     def _read_roots(self) -> None:
-        for _ in range(limits.MAX_ROOT_ROTATIONS):
+        while True:
             current = self.root.signed
             path = f"{METADATA_FOLDER}/{current.version + 1}.root.json"
             data = self.host.read(path, limits.MAX_ROOT_BYTES)

@@ -23,7 +23,6 @@ from edgeseg import limits
 from edgeseg.catalogue import Catalogue
 from edgeseg.errors import DigestMismatchError, EdgesegError, FormatError, SyncError
 from edgeseg.files import (
-    PartialFile,
     PathLike,
     made_folder,
     read_bounded,
@@ -34,6 +33,7 @@ from edgeseg.formats import bundle, catalogue_file
 from edgeseg.formats.bundle import Bundle
 from edgeseg.formats.catalogue_file import CatalogueData, read_catalogue
 from edgeseg.lock import Lock
+from edgeseg.partial_file import PartialFile
 from edgeseg.sync.release import Blob
 from edgeseg.sync.state import Installed, State
 

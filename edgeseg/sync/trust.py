@@ -15,16 +15,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tuf.api.exceptions import (
-    BadVersionNumberError,
-    DownloadHTTPError,
-    ExpiredMetadataError,
-    LengthOrHashMismatchError,
-    RepositoryError,
-    UnsignedMetadataError,
-)
+from tuf.api.exceptions import DownloadHTTPError, LengthOrHashMismatchError, RepositoryError
 from tuf.api.metadata import Metadata, Root, TargetFile
-from tuf.api.serialization import DeserializationError
 from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
 from edgeseg import limits
@@ -33,26 +25,19 @@ from edgeseg.errors import (
     EdgesegError,
     ExpiredError,
     MixedMetadataError,
-    RollbackError,
     SignatureError,
     SyncError,
 )
 from edgeseg.files import made_folder, read_bounded, write_atomic
 from edgeseg.sync.clock import ClockFloor, time_text
+from edgeseg.sync.refusals import as_sync_errors
 from edgeseg.sync.release import RELEASE_NAME, Blob, Release
+from edgeseg.sync.report import one_line
 from edgeseg.sync.transport import Transport
 
 METADATA_FOLDER, TARGETS_FOLDER = "metadata", "targets"
 _ANCHOR, _HISTORY, _SCRATCH = "anchor.json", "root_history", "scratch"
 _ROLES = ("timestamp", "snapshot", "targets")
-_CONFIG = UpdaterConfig(
-    max_root_rotations=limits.MAX_ROOT_ROTATIONS,
-    max_delegations=0,
-    root_max_length=limits.MAX_ROOT_BYTES,
-    timestamp_max_length=limits.MAX_TIMESTAMP_BYTES,
-    snapshot_max_length=limits.MAX_SNAPSHOT_BYTES,
-    targets_max_length=limits.MAX_TARGETS_BYTES,
-)
 
 
 @dataclass(frozen=True)
@@ -111,8 +96,8 @@ def enrol(trust: Path, root: bytes) -> None:
         if not isinstance(signed.signed, Root):
             raise SignatureError("the trust anchor is not a root.json")
         signed.signed.verify_delegate("root", signed.signed_bytes, signed.signatures)
-    except (RepositoryError, DeserializationError, ValueError) as error:
-        raise SignatureError(f"the trust anchor is not a root.json: {error}") from error
+    except (RepositoryError, ValueError) as error:
+        raise SignatureError(f"the trust anchor is not a root.json: {one_line(error)}") from error
     write_atomic(anchor, root)
 
 
@@ -144,12 +129,12 @@ def refresh(trust: Path, transport: Transport, now: datetime, floor: ClockFloor)
     scratch = trust / _SCRATCH
     _begin(trust, scratch)
     try:
-        with _as_sync_errors(now):
+        with as_sync_errors(now):
             updater = Updater(
                 str(scratch),
                 METADATA_FOLDER,
                 fetcher=_Fetcher(transport),
-                config=_CONFIG,
+                config=_config(trust),
                 bootstrap=root,
             )
             try:
@@ -167,6 +152,8 @@ def refresh(trust: Path, transport: Transport, now: datetime, floor: ClockFloor)
         shutil.rmtree(scratch, ignore_errors=True)
     if target is None:
         raise DownloadError("the publisher has published nothing yet")
+    if "sha256" not in target.hashes:
+        raise MixedMetadataError("the release is listed without its SHA-256")
     release = _release(trust, transport, target)
     return Refreshed(
         Release.from_bytes(release),
@@ -179,7 +166,21 @@ def refresh(trust: Path, transport: Transport, now: datetime, floor: ClockFloor)
 
 def url_path(target: TargetFile) -> str:
     """Where a published file is, below the publisher's address."""
-    return f"{TARGETS_FOLDER}/{target.get_prefixed_paths()[0]}"
+    return f"{TARGETS_FOLDER}/{target.hashes['sha256']}.{target.path}"
+
+
+def _config(trust: Path) -> UpdaterConfig:
+    """python-tuf counts rotations from the anchor on, those that are known included."""
+    history = trust / _HISTORY
+    known = len(list(history.iterdir())) - 1 if history.exists() else 0
+    return UpdaterConfig(
+        max_root_rotations=known + limits.MAX_ROOT_ROTATIONS,
+        max_delegations=0,
+        root_max_length=limits.MAX_ROOT_BYTES,
+        timestamp_max_length=limits.MAX_TIMESTAMP_BYTES,
+        snapshot_max_length=limits.MAX_SNAPSHOT_BYTES,
+        targets_max_length=limits.MAX_TARGETS_BYTES,
+    )
 
 
 class _Fetcher(FetcherInterface):
@@ -261,32 +262,6 @@ def _release(trust: Path, transport: Transport, target: TargetFile) -> bytes:
     try:
         target.verify_length_and_hashes(data)
     except LengthOrHashMismatchError as error:
-        raise MixedMetadataError(f"the release is not the signed one: {error}") from error
+        raise MixedMetadataError(f"the release is not the signed one: {one_line(error)}") from error
     write_atomic(kept, data)
     return data
-
-
-@contextlib.contextmanager
-def _as_sync_errors(now: datetime) -> Iterator[None]:
-    try:
-        yield
-    except ExpiredMetadataError as error:
-        raise ExpiredError(
-            f"the publisher's metadata has expired ({error}) by this device's clock, which says "
-            f"{time_text(now)}: set the clock if it is wrong; else this server is no longer kept, "
-            "or hides what is newer"
-        ) from error
-    except UnsignedMetadataError as error:
-        raise SignatureError(f"the metadata is not signed as it has to be: {error}") from error
-    except BadVersionNumberError as error:
-        raise RollbackError(f"the server gives metadata of another version: {error}") from error
-    except LengthOrHashMismatchError as error:
-        raise MixedMetadataError(
-            f"the server's metadata do not belong together, or were damaged: {error}"
-        ) from error
-    except DownloadHTTPError as error:
-        raise DownloadError(f"the server lacks a file of the publisher's: {error}") from error
-    except (RepositoryError, DeserializationError) as error:
-        raise DownloadError(
-            f"what the server gives is no metadata ({error}); is this the network's sign-in page?"
-        ) from error
