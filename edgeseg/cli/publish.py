@@ -13,8 +13,8 @@ from edgeseg.cli import console
 from edgeseg.cli.options import JsonOption
 
 if TYPE_CHECKING:
-    from edgeseg.sync.keys import Keys
-    from edgeseg.sync.repository import Expiry
+    from edgeseg.publishing.keys import Keys
+    from edgeseg.publishing.repository import Expiry
 
 _INIT_HELP = """Make the keys of a publisher, and the root.json that its scanners trust.
 
@@ -63,7 +63,7 @@ Examples:
 
 
 class RoleChoice(str, Enum):
-    """Roles of The Update Framework; the values of `sync.keys.ROLES`."""
+    """Roles of The Update Framework; the values of `publishing.keys.ROLES`."""
 
     root = "root"
     targets = "targets"
@@ -113,7 +113,7 @@ def init(
 ) -> None:
     """Make keys; see ``_INIT_HELP``."""
     with console.needs_extra("publish"):
-        from edgeseg.sync.keys import Quorum, init_keys
+        from edgeseg.publishing.keys import Quorum, init_keys
     from edgeseg.sync.clock import now
 
     try:
@@ -143,7 +143,7 @@ def rotate(
 ) -> None:
     """Replace keys; see ``_ROTATE_HELP``."""
     with console.needs_extra("publish"):
-        from edgeseg.sync import publisher
+        from edgeseg.publishing import publisher
     from edgeseg.sync.clock import now
 
     names = list(dict.fromkeys(role.value for role in roles))
@@ -180,7 +180,7 @@ def publish(
     """Publish; see ``_PUBLISH_HELP``."""
     console.settings.quiet = as_json
     with console.needs_extra("publish"):
-        from edgeseg.sync import publisher
+        from edgeseg.publishing import publisher
     from edgeseg.sync.clock import now
 
     done = publisher.publish(
@@ -223,13 +223,13 @@ def publish(
 
 
 def _keys(folders: list[Path]) -> Keys:
-    from edgeseg.sync.keys import Keys
+    from edgeseg.publishing.keys import Keys
 
     return Keys(folders, _passphrase())
 
 
 def _expiry(targets_days: float, timestamp_days: float) -> Expiry:
-    from edgeseg.sync.repository import Expiry
+    from edgeseg.publishing.repository import Expiry
 
     return Expiry(targets_days, timestamp_days)
 

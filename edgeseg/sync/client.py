@@ -17,7 +17,6 @@ from edgeseg.errors import EdgesegError, FormatError, ProbeError, SyncError
 from edgeseg.files import cannot
 from edgeseg.sync import outbox, trust
 from edgeseg.sync import report as reports
-from edgeseg.sync.caps import Caps
 from edgeseg.sync.clock import ClockFloor, now
 from edgeseg.sync.install import OnProgress, install
 from edgeseg.sync.plan import check_forward
@@ -26,7 +25,8 @@ from edgeseg.sync.release import Device, check_compatible
 from edgeseg.sync.report import SyncReport
 from edgeseg.sync.state import Installed, State
 from edgeseg.sync.store import Store
-from edgeseg.sync.transport import Transport
+from edgeseg.sync.transfer.caps import Caps
+from edgeseg.sync.transfer.transport import Transport
 
 
 @dataclass(frozen=True)

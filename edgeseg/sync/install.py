@@ -27,7 +27,7 @@ from edgeseg.sync.plan import Plan, check_room, make_plan
 from edgeseg.sync.release import Blob, Release
 from edgeseg.sync.state import Installed, State
 from edgeseg.sync.store import Store
-from edgeseg.sync.transport import Transport
+from edgeseg.sync.transfer.transport import Transport
 from edgeseg.sync.trust import Refreshed, url_path
 
 OnProgress = Callable[[int, int], None]

@@ -7,9 +7,9 @@ from pathlib import Path
 from edgeseg import limits
 from edgeseg.errors import EdgesegError
 from edgeseg.files import read_bounded, write_atomic
-from edgeseg.sync.caps import Caps
 from edgeseg.sync.report import SUFFIX, decode_report
-from edgeseg.sync.web import Web, is_web
+from edgeseg.sync.transfer.caps import Caps
+from edgeseg.sync.transfer.web import Web, is_web
 
 _MAX_SECONDS, _SILENCE_S = 60.0, 15.0
 

@@ -33,7 +33,7 @@ from edgeseg.sync.clock import ClockFloor, time_text
 from edgeseg.sync.refusals import as_sync_errors
 from edgeseg.sync.release import RELEASE_NAME, Blob, Release
 from edgeseg.sync.report import one_line
-from edgeseg.sync.transport import Transport
+from edgeseg.sync.transfer.transport import Transport
 
 METADATA_FOLDER, TARGETS_FOLDER = "metadata", "targets"
 _ANCHOR, _HISTORY, _SCRATCH = "anchor.json", "root_history", "scratch"

@@ -17,12 +17,12 @@ from tuf.api.metadata import Metadata, MetaFile, TargetFile
 
 from edgeseg.errors import EdgesegError
 from edgeseg.sync import trust
-from edgeseg.sync.caps import Caps
 from edgeseg.sync.client import SyncOptions, sync
 from edgeseg.sync.clock import ClockFloor, now
 from edgeseg.sync.report import SyncReport, read_report
 from edgeseg.sync.store import Store
-from edgeseg.sync.transport import Transport
+from edgeseg.sync.transfer.caps import Caps
+from edgeseg.sync.transfer.transport import Transport
 from tests.edgeseg.sync.shop import Shop, answering
 
 Change = Callable[[Any], None]

@@ -21,7 +21,7 @@ from edgeseg.errors import ExpiredError, RollbackError, SignatureError, SyncErro
 from edgeseg.formats.catalogue_file import content_digest, decode_catalogue, encode_catalogue
 from edgeseg.sync import trust
 from edgeseg.sync.clock import ClockFloor, now
-from edgeseg.sync.transport import Transport
+from edgeseg.sync.transfer.transport import Transport
 from tests.attacks import forged
 from tests.attacks.forged import forge, goes_on, metadata, next_root, quick_caps, refused, synced
 from tests.attacks.test_publisher_attacks import LONG_AGO

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from edgeseg.catalogue import Catalogue, Item
 from edgeseg.formats.bundle import Bundle
+from edgeseg.publishing.keys import Keys, Quorum, init_keys
+from edgeseg.publishing.publisher import Published, publish, rotate
+from edgeseg.publishing.repository import Expiry
 from edgeseg.sync.client import SyncOptions, sync
 from edgeseg.sync.clock import now
-from edgeseg.sync.keys import Keys, Quorum, init_keys
-from edgeseg.sync.publisher import Published, publish, rotate
 from edgeseg.sync.report import SyncReport
-from edgeseg.sync.repository import Expiry
 from edgeseg.sync.store import Store
 
 

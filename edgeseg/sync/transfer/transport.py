@@ -12,9 +12,9 @@ from typing import Protocol
 
 from edgeseg.errors import DownloadError, EndlessDataError, SlowDownloadError
 from edgeseg.partial_file import PartialFile
-from edgeseg.sync.caps import Caps
-from edgeseg.sync.folder import Folder
-from edgeseg.sync.web import Web, is_web
+from edgeseg.sync.transfer.caps import Caps
+from edgeseg.sync.transfer.folder import Folder
+from edgeseg.sync.transfer.web import Web, is_web
 
 OnBytes = Callable[[int], None]
 

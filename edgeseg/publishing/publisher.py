@@ -23,10 +23,10 @@ from edgeseg.formats.catalogue_file import (
 from edgeseg.formats.delta_file import encode_delta
 from edgeseg.index.generations import Step, next_generation
 from edgeseg.presets import preset_path
-from edgeseg.sync.host import Host
-from edgeseg.sync.keys import ANCHOR_NAME, Keys, rotated_root
+from edgeseg.publishing.host import Host
+from edgeseg.publishing.keys import ANCHOR_NAME, Keys, rotated_root
+from edgeseg.publishing.repository import Expiry, Repository
 from edgeseg.sync.release import RELEASE_NAME, Blob, DeltaLink, Needs, Release
-from edgeseg.sync.repository import Expiry, Repository
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from edgeseg.errors import DownloadError, EdgesegError, EndlessDataError, LimitExceededError
 from edgeseg.files import pieces_of, read_bounded
 from edgeseg.partial_file import PartialFile
-from edgeseg.sync.caps import Caps
+from edgeseg.sync.transfer.caps import Caps
 
 
 class Folder:

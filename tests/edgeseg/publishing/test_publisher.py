@@ -14,11 +14,11 @@ from edgeseg.errors import ModelContractError, ProbeError, SignatureError, SyncE
 from edgeseg.files import sha256_hex
 from edgeseg.formats.bundle import Bundle, write_bundle
 from edgeseg.presets import preset_path
-from edgeseg.sync import publisher
+from edgeseg.publishing import publisher
+from edgeseg.publishing.host import Host
+from edgeseg.publishing.keys import Keys, Quorum, init_keys
+from edgeseg.publishing.publisher import publish
 from edgeseg.sync.clock import now
-from edgeseg.sync.host import Host
-from edgeseg.sync.keys import Keys, Quorum, init_keys
-from edgeseg.sync.publisher import publish
 from tests.edgeseg.sync.shop import Shop, answering, skus
 
 

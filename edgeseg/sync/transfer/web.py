@@ -22,7 +22,7 @@ import urllib3
 from edgeseg import __version__
 from edgeseg.errors import DownloadError, EndlessDataError, SlowDownloadError
 from edgeseg.partial_file import PartialFile
-from edgeseg.sync.caps import Caps
+from edgeseg.sync.transfer.caps import Caps
 
 _PORTAL = "is this the network's sign-in page?"
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,15})-\d{1,15}/(\d{1,15})")

@@ -23,8 +23,8 @@ from tuf.api.metadata import (
 
 from edgeseg import limits
 from edgeseg.errors import SignatureError, SyncError
-from edgeseg.sync.host import Host
-from edgeseg.sync.keys import Keys
+from edgeseg.publishing.host import Host
+from edgeseg.publishing.keys import Keys
 from edgeseg.sync.trust import METADATA_FOLDER, TARGETS_FOLDER, url_path
 
 _Payload = TypeVar("_Payload", Targets, Snapshot, Timestamp)

@@ -1,0 +1,1 @@
+"""The publisher: its keys, its signed metadata, and where the files go."""

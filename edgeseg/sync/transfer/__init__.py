@@ -1,0 +1,1 @@
+"""Fetching files within bounds: from a web server or a folder."""
