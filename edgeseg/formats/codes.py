@@ -35,8 +35,8 @@ _FINE_PARTS = ((np.arange(256)[:, None] >> _FINE_PLACES & _FINE_MASK) / 4).astyp
 # How far a float embedding's squared length may be from 1: float32 rounding over 4096 components
 # is below 1e-4 and float16's below 1e-3, while another scaling (0..255, say) is off by far more.
 _UNIT_TOLERANCE = 2e-3
-# Rows that are decoded together: 2 MB at 128-d, which stays in a processor's cache.
-BLOCK_ROWS = 4096
+# Rows that are decoded together: 512 kB at 128-d, which stays in a processor's cache.
+BLOCK_ROWS = 1024
 
 
 @dataclass(frozen=True, eq=False)
