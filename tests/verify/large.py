@@ -20,7 +20,7 @@ from edgeseg.index.hnsw import EF_CONSTRUCTION, M
 from tests.verify.vectors import perturbed
 from tests.verify.workbench import Workbench
 
-ITEMS, QUERIES = 100_000, 300
+ITEMS, QUERIES = 100_000, 3_000
 DIGEST = "ab" * 32
 
 
