@@ -13,7 +13,7 @@ from edgeseg import limits
 from edgeseg.errors import DatasetError, ModelContractError
 from edgeseg.files import PathLike, write_atomic
 from edgeseg.formats.catalogue_file import KIND, CatalogueData, encode_catalogue, read_catalogue
-from edgeseg.formats.codes import BLOCK_ROWS
+from edgeseg.formats.codes import BLOCK_ROWS, DEFAULT_PRECISION
 from edgeseg.index import golden
 from edgeseg.index.cataloguing import make_catalogue
 from edgeseg.index.nearest import NearestVectors, unit_vector
@@ -77,7 +77,7 @@ class Catalogue:
         items: Sequence[Item],
         embeddings: NDArray[np.float32],
         embedder_digest: str,
-        precision: str = "int8",
+        precision: str = DEFAULT_PRECISION,
     ) -> Catalogue:
         """Make a catalogue of embeddings, see :func:`edgeseg.index.cataloguing.make_catalogue`."""
         return cls(make_catalogue(items, embeddings, embedder_digest, precision))

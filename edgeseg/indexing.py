@@ -22,6 +22,7 @@ from edgeseg import imaging
 from edgeseg.catalogue import Catalogue
 from edgeseg.embedder import studio_crop
 from edgeseg.errors import DatasetError, EdgesegError, ModelContractError
+from edgeseg.formats.codes import DEFAULT_PRECISION
 from edgeseg.imaging import Photo
 from edgeseg.index.nearest import unit_vector
 from edgeseg.items import Item, check_item
@@ -75,7 +76,7 @@ def build_catalogue(
     items: Sequence[tuple[Item, Path]],
     embedder: EmbedsPictures,
     segmenter: SegmentsPictures | None = None,
-    precision: str = "int8",
+    precision: str = DEFAULT_PRECISION,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Catalogue, list[tuple[str, str]]]:
     """Embed each item's picture and make a catalogue of them.

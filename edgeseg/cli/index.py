@@ -41,6 +41,7 @@ _MAX_TOLD_FAILURES = 20
 class PrecisionChoice(str, Enum):
     """What is kept of an embedding; the values of `formats.codes.PRECISIONS`."""
 
+    int10 = "int10"
     int8 = "int8"
     float16 = "float16"
     float32 = "float32"
@@ -72,7 +73,7 @@ def build(
     ] = False,
     precision: Annotated[
         PrecisionChoice, typer.Option(help="What is kept of each number of an embedding.")
-    ] = PrecisionChoice.int8,
+    ] = PrecisionChoice.int10,
     bundle: BundleOption = None,
     threads: ThreadsOption = 1,
     as_json: JsonOption = False,

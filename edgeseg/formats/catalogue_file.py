@@ -8,7 +8,6 @@ arrays, and every index in them is checked, for its C++ code follows them unchec
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +16,11 @@ from edgeseg import limits
 from edgeseg.errors import FormatError
 from edgeseg.files import PathLike, sha256_hex
 from edgeseg.formats import container
-from edgeseg.formats.codes import PRECISIONS, Codes, check_codes, packed_width, unpacked_codes
+from edgeseg.formats.codes import PRECISIONS, Codes
 from edgeseg.formats.document import Fields, canonical_json, parse_object
 from edgeseg.formats.golden import Golden, check_golden
 from edgeseg.formats.graph import Graph, check_graph
+from edgeseg.formats.sections import array_of, bytes_of, codes_of, sections_of, taken
 from edgeseg.formats.text_table import TextTable, check_names, check_table
 
 SUFFIX = ".catalogue"
@@ -89,6 +89,7 @@ def content_digest(data: CatalogueData) -> str:
         data.table.text,
         bytes_of(data.codes.stored, PRECISIONS[data.codes.precision]),
         bytes_of(data.codes.packed_shifts(), "u1"),
+        bytes_of(data.codes.fine, "u1"),
         _packed(data.removed) if data.removed is not None else b"",
     )
     digests = b"".join(bytes.fromhex(sha256_hex(part)) for part in parts)
@@ -237,63 +238,3 @@ def _tombstones(sections: dict[str, memoryview], rows: int, count: int) -> NDArr
 
 def _packed(bits: NDArray[np.bool_]) -> memoryview:
     return np.packbits(bits, bitorder="little").data
-
-
-def sections_of(codes: Codes, name: str) -> dict[str, bytes | memoryview]:
-    """Embeddings as sections of a container."""
-    sections: dict[str, bytes | memoryview] = {
-        name: bytes_of(codes.stored, PRECISIONS[codes.precision])
-    }
-    if codes.precision == "int8":
-        sections[f"{name}.shifts"] = bytes_of(codes.packed_shifts(), "u1")
-    return sections
-
-
-def codes_of(
-    sections: dict[str, memoryview], name: str, precision: str, rows: int, dim: int
-) -> Codes:
-    """Take embeddings out, checked.
-
-    Raises:
-        FormatError: a section is missing or has another length, or what they say is no direction.
-    """
-    stored = array_of(sections, name, PRECISIONS[precision], rows * dim).reshape(rows, dim)
-    width = packed_width(precision, dim)
-    packed = np.zeros((rows, 0), np.uint8)
-    if width:
-        packed = array_of(sections, f"{name}.shifts", "u1", rows * width).reshape(rows, width)
-    codes = unpacked_codes(stored, packed)
-    check_codes(codes)
-    return codes
-
-
-def array_of(
-    sections: dict[str, memoryview], name: str, dtype: str, length: int | None
-) -> NDArray[Any]:
-    """Take a section out as an array.
-
-    Raises:
-        FormatError: it is missing, or has another length.
-    """
-    section = taken(sections, name)
-    size = np.dtype(dtype).itemsize
-    if len(section) % size or (length is not None and len(section) != length * size):
-        raise FormatError(f"section {name} has a wrong length ({len(section)} bytes)")
-    return np.frombuffer(section, dtype)
-
-
-def taken(sections: dict[str, memoryview], name: str) -> memoryview:
-    """Take a section out.
-
-    Raises:
-        FormatError: it is missing.
-    """
-    if name not in sections:
-        raise FormatError(f"section {name} is missing")
-    return sections.pop(name)
-
-
-def bytes_of(array: NDArray[Any], dtype: str) -> memoryview:
-    """An array as a section."""
-    # `.data` is the array's own memory: no copy of vectors that may be most of what is in memory.
-    return np.ascontiguousarray(array, dtype=dtype).reshape(-1).view(np.uint8).data

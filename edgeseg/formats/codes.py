@@ -1,10 +1,11 @@
-"""Embeddings as a file keeps them: a direction in int8 or float16, or float32 as it was given.
+"""Embeddings as a file keeps them: a direction in few bits, or float32 as it was given.
 
 An embedding has length 1, so its direction is all there is to store. An int8 code is in block
 floating point, as in the OCP Microscaling formats (MXINT8): each 16 components share a power of
-two, so that small numbers keep their precision beside large ones. No scale of the whole stands
-beside it: decoding divides by the code's own length. The same bytes decode to the same float32 bits
-on every processor: squares are added without rounding, and the rest is IEEE 754.
+two, so that small numbers keep their precision beside large ones. Of int10's ten bits a component
+the upper eight are such a code, and the lower two lie in a plane of their own. No scale of the
+whole stands beside them: decoding divides by the code's own length. The same bytes decode to the
+same float32 bits on every processor: squares are added without rounding, and the rest is IEEE 754.
 """
 
 from __future__ import annotations
@@ -18,17 +19,24 @@ from numpy.typing import NDArray
 
 from edgeseg.errors import FormatError
 
-PRECISIONS: dict[str, str] = {"int8": "i1", "float16": "<f2", "float32": "<f4"}
+# What the numbers of the vectors' own section are.
+PRECISIONS: dict[str, str] = {"int10": "i1", "int8": "i1", "float16": "<f2", "float32": "<f4"}
+DEFAULT_PRECISION = "int10"
 # Components that share a power of two, and the most that it halves.
 BLOCK_DIMS = 16
 _MAX_SHIFT = 7
 _MAX_CODE = 127
-_HALVED = 0.5 ** np.arange(_MAX_SHIFT + 1)
+_HALVED = (0.5 ** np.arange(_MAX_SHIFT + 1)).astype(np.float32)
+_QUARTERED = _HALVED.astype(np.float64) ** 2
+# Two finer bits a component, four components a byte: what each byte adds to their codes.
+_FINE_BITS, _FINE_MASK, _FINE_IN_BYTE = 2, 3, 4
+_FINE_PLACES = np.arange(0, 8, _FINE_BITS, dtype=np.uint8)
+_FINE_PARTS = ((np.arange(256)[:, None] >> _FINE_PLACES & _FINE_MASK) / 4).astype(np.float32)
 # How far a float embedding's squared length may be from 1: float32 rounding over 4096 components
 # is below 1e-4 and float16's below 1e-3, while another scaling (0..255, say) is off by far more.
 _UNIT_TOLERANCE = 2e-3
-# Rows that are decoded together: 2 MB at 128-d, which stays in a processor's cache.
-BLOCK_ROWS = 4096
+# Rows that are decoded together: 512 kB at 128-d, which stays in a processor's cache.
+BLOCK_ROWS = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,10 +47,13 @@ class Codes:
         stored: ``(n, dim)`` int8 in [-127, 127], float16 or float32.
         shifts: ``(n, ceil(dim / 16))`` uint8 in [0, 7] beside int8, else ``(n, 0)``: by how many
             bits each block's numbers are smaller than their codes.
+        fine: ``(n, ceil(dim / 4))`` uint8, two finer bits of four components in each byte, beside
+            the int8 codes of int10, else ``(n, 0)``.
     """
 
     stored: NDArray[Any]
     shifts: NDArray[np.uint8]
+    fine: NDArray[np.uint8]
 
     @classmethod
     def encode(cls, embeddings: NDArray[np.float32], precision: str) -> Codes:
@@ -52,9 +63,9 @@ class Codes:
             embeddings: ``(n, dim)`` float32, L2-normalised.
             precision: one of ``PRECISIONS``.
         """
-        if precision != "int8":
-            stored = np.ascontiguousarray(embeddings, dtype=PRECISIONS[precision])
-            return cls(stored, np.zeros((len(stored), 0), np.uint8))
+        none = np.zeros((len(embeddings), 0), np.uint8)
+        if PRECISIONS[precision] != "i1":
+            return cls(np.ascontiguousarray(embeddings, PRECISIONS[precision]), none, none)
         starts = np.arange(0, embeddings.shape[1], BLOCK_DIMS)
         largest = np.maximum.reduceat(np.abs(embeddings), starts, axis=1)
         most = largest.max(axis=1, keepdims=True)
@@ -63,7 +74,10 @@ class Codes:
         shifts = np.minimum(exponents - 1, _MAX_SHIFT).astype(np.uint8)
         factors = np.ldexp(np.float32(_MAX_CODE) / most, shifts.astype(np.int32))
         scaled = embeddings * np.repeat(factors, _widths(embeddings.shape[1]), axis=1)
-        return cls(np.rint(scaled).astype(np.int8), shifts)
+        if precision == "int8":
+            return cls(np.rint(scaled).astype(np.int8), shifts, none)
+        quarters = np.rint(4 * scaled).astype(np.int16)
+        return cls((quarters >> _FINE_BITS).astype(np.int8), shifts, _packed_fine(quarters))
 
     def __len__(self) -> int:
         return len(self.stored)
@@ -76,31 +90,42 @@ class Codes:
     @property
     def precision(self) -> str:
         """Which of ``PRECISIONS``."""
-        return str(self.stored.dtype.name)
+        return "int10" if self.fine.shape[1] else str(self.stored.dtype.name)
 
     def taken(self, rows: slice | NDArray[np.int64]) -> Codes:
         """Those of some rows."""
-        return Codes(self.stored[rows], self.shifts[rows])
+        return Codes(self.stored[rows], self.shifts[rows], self.fine[rows])
 
     def decoded(self, rows: slice | NDArray[np.int64] = slice(None)) -> NDArray[np.float32]:
         """The embeddings of some rows, ``(m, dim)`` float32, L2-normalised."""
-        stored = self.stored[rows]
-        if stored.dtype == np.float32:
-            return np.asarray(stored, np.float32)
-        count, dim = stored.shape
+        numbers = self._numbers(rows)
+        if self.stored.dtype == np.float32:
+            return numbers
+        count, dim = numbers.shape
         if dim % BLOCK_DIMS:
-            stored = np.pad(stored, ((0, 0), (0, -dim % BLOCK_DIMS)))
-        decoded = stored.astype(np.float32).reshape(count, -1, BLOCK_DIMS)
+            numbers = np.pad(numbers, ((0, 0), (0, -dim % BLOCK_DIMS)))
+        decoded = numbers.reshape(count, -1, BLOCK_DIMS)
         squares = np.einsum("ijk,ijk->ij", decoded, decoded, dtype=self._exact)
         factors = np.ones((1, 1), np.float32)
-        if stored.dtype == np.int8:
-            # Sums within a block are whole numbers below 2**18; those of 256 blocks, moved by twice
-            # their shifts, have 40 bits at most: nothing is rounded.
-            squares = squares * _HALVED[self.shifts[rows]] ** 2
-            factors = _HALVED[self.shifts[rows]].astype(np.float32)
+        if self.stored.dtype == np.int8:
+            # Sums within a block are whole numbers below 2**22, of 16ths beside finer bits; those
+            # of 256 blocks, moved by twice their shifts, have 44 bits at most: nothing is rounded.
+            shifts = self.shifts[rows]
+            squares = squares * _QUARTERED.take(shifts)
+            factors = _HALVED.take(shifts)
         inverse = (1.0 / np.sqrt(squares.sum(axis=1, dtype=np.float64))).astype(np.float32)
         decoded *= (factors * inverse[:, None])[:, :, None]
         return decoded.reshape(count, -1)[:, :dim]
+
+    def _numbers(self, rows: slice | NDArray[np.int64]) -> NDArray[np.float32]:
+        """The codes of some rows with their finer bits, before any shift."""
+        stored = self.stored[rows]
+        if not self.fine.shape[1]:
+            return stored.astype(np.float32, copy=False)
+        parts = _FINE_PARTS.take(self.fine[rows], axis=0)
+        numbers = parts.reshape(len(parts), -1)[:, : self.dim]
+        numbers += stored
+        return numbers
 
     @property
     def _exact(self) -> type[np.floating[Any]]:
@@ -118,6 +143,7 @@ class Codes:
         return Codes(
             np.concatenate([self.stored, others.stored]),
             np.concatenate([self.shifts, others.shifts]),
+            np.concatenate([self.fine, others.fine]),
         )
 
     def packed_shifts(self) -> NDArray[np.uint8]:
@@ -128,18 +154,21 @@ class Codes:
         return packed
 
 
-def unpacked_codes(stored: NDArray[Any], packed: NDArray[np.uint8]) -> Codes:
+def unpacked_codes(
+    stored: NDArray[Any], packed: NDArray[np.uint8], fine: NDArray[np.uint8]
+) -> Codes:
     """The reverse of :meth:`Codes.packed_shifts`; :func:`check_codes` must follow.
 
     Args:
         stored: as in :class:`Codes`.
-        packed: ``(n, packed_width(dim))`` uint8 beside int8, else ``(n, 0)``.
+        packed: the shifts, ``(n, shifts_width(precision, dim))`` uint8.
+        fine: as in :class:`Codes`.
 
     Raises:
         FormatError: a shift is above 7, or a number stands behind the last one.
     """
     if not packed.shape[1]:
-        return Codes(stored, packed)
+        return Codes(stored, packed, fine)
     count = len(_widths(stored.shape[1]))
     shifts = np.empty((len(packed), 2 * packed.shape[1]), np.uint8)
     shifts[:, ::2], shifts[:, 1::2] = packed & 0xF, packed >> 4
@@ -147,12 +176,25 @@ def unpacked_codes(stored: NDArray[Any], packed: NDArray[np.uint8]) -> Codes:
         raise FormatError(f"a shift of its embeddings is above {_MAX_SHIFT}")
     if bool(shifts[:, count:].any()):
         raise FormatError("a number stands behind the last shift of its embeddings")
-    return Codes(stored, shifts[:, :count])
+    return Codes(stored, shifts[:, :count], fine)
 
 
-def packed_width(precision: str, dim: int) -> int:
+def shifts_width(precision: str, dim: int) -> int:
     """How many bytes the shifts of a row take."""
-    return -(-len(_widths(dim)) // 2) if precision == "int8" else 0
+    return -(-len(_widths(dim)) // 2) if PRECISIONS[precision] == "i1" else 0
+
+
+def fine_width(precision: str, dim: int) -> int:
+    """How many bytes the finer bits of a row take."""
+    return -(-dim // _FINE_IN_BYTE) if precision == "int10" else 0
+
+
+def _packed_fine(quarters: NDArray[np.int16]) -> NDArray[np.uint8]:
+    """The low bits of numbers ``(n, dim)``, four numbers' in a byte."""
+    fine = (quarters & _FINE_MASK).astype(np.uint8)
+    fine = np.pad(fine, ((0, 0), (0, -fine.shape[1] % _FINE_IN_BYTE)))
+    apart = fine.reshape(len(fine), -1, _FINE_IN_BYTE) << _FINE_PLACES
+    return np.asarray(np.bitwise_or.reduce(apart, axis=2), np.uint8)
 
 
 def _widths(dim: int) -> NDArray[np.int64]:
@@ -166,9 +208,12 @@ def check_codes(codes: Codes) -> None:
 
     Raises:
         FormatError: a float embedding is not finite and of length 1; an int8 code is -128, or all
-            of a row's are 0.
+            of a row's are 0; a finer bit stands behind the last component.
     """
     if codes.stored.dtype == np.int8:
+        used = codes.dim % _FINE_IN_BYTE
+        if used and bool((codes.fine[:, -1:] >> (_FINE_BITS * used)).any()):
+            raise FormatError("a bit stands behind the last finer one of its embeddings")
         if codes.stored.size and int(codes.stored.min()) < -_MAX_CODE:
             raise FormatError("a code of its embeddings is -128")
         rows = codes.stored

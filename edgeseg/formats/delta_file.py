@@ -11,9 +11,9 @@ from edgeseg import limits
 from edgeseg.errors import FormatError
 from edgeseg.files import PathLike
 from edgeseg.formats import container
-from edgeseg.formats.catalogue_file import array_of, bytes_of, codes_of, sections_of, taken
 from edgeseg.formats.codes import PRECISIONS, Codes
 from edgeseg.formats.document import Fields, canonical_json, parse_object
+from edgeseg.formats.sections import array_of, bytes_of, codes_of, sections_of, taken
 from edgeseg.formats.text_table import TextTable, check_names, check_table
 
 SUFFIX = ".delta"

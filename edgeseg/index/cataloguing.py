@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edgeseg.errors import DatasetError
 from edgeseg.formats.catalogue_file import CatalogueData, encode_catalogue
-from edgeseg.formats.codes import Codes, check_codes
+from edgeseg.formats.codes import DEFAULT_PRECISION, Codes, check_codes
 from edgeseg.formats.text_table import TextTable
 from edgeseg.index import golden, hnsw
 from edgeseg.index.locality import near_order, reordered
@@ -22,7 +22,7 @@ def make_catalogue(
     items: Sequence[Item],
     embeddings: NDArray[np.float32],
     embedder_digest: str,
-    precision: str = "int8",
+    precision: str = DEFAULT_PRECISION,
 ) -> CatalogueData:
     """Make a catalogue of embeddings at hand.
 
@@ -32,7 +32,7 @@ def make_catalogue(
         items: with distinct SKUs.
         embeddings: ``(len(items), dim)`` float32, L2-normalised.
         embedder_digest: 64 hexadecimal digits that name what made them.
-        precision: in which they are kept: ``int8``, ``float16`` or ``float32``.
+        precision: in which they are kept, one of :data:`edgeseg.formats.codes.PRECISIONS`.
 
     Raises:
         DatasetError: there is no item, one cannot be held, or a SKU occurs twice.

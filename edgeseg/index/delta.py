@@ -97,6 +97,7 @@ def changes_between(base: CatalogueData, wanted: CatalogueData) -> Changes:
     earlier, later = base.codes.taken(olds), wanted.codes.taken(news)
     moved = (earlier.stored != later.stored).any(axis=1)
     moved |= (earlier.shifts != later.shifts).any(axis=1)
+    moved |= (earlier.fine != later.fine).any(axis=1)
     changes.updated.extend(news[moved].tolist())
     columns = range(1, wanted.table.columns)
     texts = [(base.table.cells(column), wanted.table.cells(column)) for column in columns]

@@ -15,7 +15,8 @@ import errno
 import os
 import struct
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -80,7 +81,7 @@ def write_index(
     _write(file, _header(row, graph, len(codes)))
     lists_of_blocks = graph.lists(BLOCK_ROWS)
     whole = np.zeros(min(BLOCK_ROWS, len(codes)), row)
-    for rows, vectors in codes.blocks():
+    for rows, vectors in _ahead(codes.blocks()):
         block = whole[: len(vectors)]
         block["list"] = 0
         _, links = next(lists_of_blocks)
@@ -141,6 +142,15 @@ def read_graph(file: IO[bytes], file_bytes: int, dim: int, seed: int) -> Graph:
         steps=steps,
         long_steps=long_steps,
     )
+
+
+def _ahead(each: Iterator[_Result]) -> Iterator[_Result]:
+    """The same, with the next one made in a thread of its own while one is used."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, each, None)
+        while (one := coming.result()) is not None:
+            coming = pool.submit(next, each, None)
+            yield one
 
 
 def _header(row: np.dtype[Any], graph: Graph, items: int) -> bytes:

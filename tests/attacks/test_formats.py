@@ -56,6 +56,7 @@ NUMBERS: dict[str, Any] = {
     "tombstones": np.uint8,
     "text.offsets": np.uint32,
     "vectors": np.uint8,
+    "vectors.fine": np.uint8,
     "vectors.shifts": np.uint8,
 }
 # Files of these tests are below 20 kB. Reading may take their parsed JSON and some arrays of

@@ -83,6 +83,20 @@ def test_a_large_catalogue_uses_the_graph_and_agrees_with_exact_search(large: Ca
     assert match.distance == pytest.approx(other.distance, abs=1e-6)
 
 
+def test_the_graph_and_an_exact_search_compare_all_ten_bits() -> None:
+    vectors = unit_vectors(EXACT_SEARCH_MAX_ITEMS + 1, 16)
+    items = [Item(f"sku-{row}") for row in range(len(vectors))]
+    catalogue = Catalogue.from_embeddings(items, vectors, EMBEDDER_DIGEST)
+    facts = catalogue.info()
+    assert (facts["precision"], facts["search"]) == ("int10", "hnsw")
+    for query in unit_vectors(20, 16, seed=8):
+        exact = {match.sku: match.distance for match in catalogue.search(query, 100, exact=True)}
+        found = {match.sku: match.distance for match in catalogue.search(query, 10)}
+        assert list(found.values()) == sorted(found.values())
+        # Without the lower two bits a distance would be off by a thousand times as much.
+        assert found == pytest.approx({sku: exact[sku] for sku in found}, abs=1e-6)
+
+
 @pytest.mark.parametrize("k", [1, 10, 1000, 3500, 3501, 10_000])
 def test_never_fewer_than_k(large: Catalogue, k: int) -> None:
     matches = large.search(unit_vectors(1, 16, seed=5)[0], k)

@@ -108,9 +108,9 @@ def test_a_whole_picture_on_white_is_framed_like_the_catalogues(
     picture = studio_picture(COLOURS["blue"])
     first = Matcher(catalogue, tiny_bundle).match(picture, segment=False).matches[0]
     assert first.sku == "sku-blue"
-    # The same picture takes the same way: nothing but the catalogue's int8 rounding is left, 1/254
-    # of the largest component at most, and of a cosine half of its square.
-    assert first.distance < 2e-5
+    # The same picture takes the same way: nothing but the catalogue's rounding is left, 1/1016 of
+    # the largest component at most, and of a cosine half of its square.
+    assert first.distance < 2e-6
 
 
 def test_stages_are_timed(tiny_bundle: Bundle, catalogue: Catalogue, tmp_path: Path) -> None:

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from edgeseg.catalogue import Catalogue, Item
 from edgeseg.files import write_atomic
 from edgeseg.formats.catalogue_file import read_catalogue
+from edgeseg.formats.codes import DEFAULT_PRECISION
 from edgeseg.formats.delta_file import encode_delta
 from edgeseg.index.delta import make_delta
 from edgeseg.index.hnsw import EF_CONSTRUCTION, M
 from tests.verify.vectors import perturbed
 from tests.verify.workbench import Workbench
 
-ITEMS, QUERIES = 100_000, 300
+ITEMS, QUERIES = 100_000, 3_000
 DIGEST = "ab" * 32
 
 
@@ -68,21 +69,21 @@ def _saved(
     names: Callable[[], list[str]],
 ) -> Path:
     """A catalogue, made once."""
-    path = bench.work / f"{name}-{ITEMS}-{_gallery_digest(bench)}.catalogue"
+    path = bench.work / f"{name}-{ITEMS}-{_digest(bench)}.catalogue"
     if not path.is_file():
         items = [Item(sku) for sku in names()]
         Catalogue.from_embeddings(items, embeddings(), DIGEST).save(path)
     return path
 
 
-def _gallery_digest(bench: Workbench) -> str:
-    """Names what is kept for a next run: another embedder's vectors are others."""
-    return (bench.open_bundle().embedder_digest or "none")[:12]
+def _digest(bench: Workbench) -> str:
+    """Names what is kept for a next run: another embedder's or precision's vectors are others."""
+    return f"{(bench.open_bundle().embedder_digest or 'none')[:12]}-{DEFAULT_PRECISION}"
 
 
 def delta_path(bench: Workbench) -> Path:
     """What leads from the one catalogue to the other."""
-    path = bench.work / f"churned-{ITEMS}-{_gallery_digest(bench)}.delta"
+    path = bench.work / f"churned-{ITEMS}-{_digest(bench)}.delta"
     if not path.is_file():
         base, wanted = (read_catalogue(each(bench)) for each in (catalogue, churned))
         delta, _ = make_delta(base, wanted, 1)

@@ -18,6 +18,7 @@ from edgeseg.evaluation.peers import TflitePeer
 from edgeseg.evaluation.retrieval import read_queries
 from edgeseg.evaluation.retrieval_study import Method, Result, Study, run_study
 from edgeseg.files import sha256_hex
+from edgeseg.formats.codes import DEFAULT_PRECISION
 from edgeseg.imaging import read_photo
 from edgeseg.items import read_items
 from edgeseg.matcher import Matcher, Query
@@ -315,7 +316,7 @@ def _float_bundle(bench: Workbench) -> Path:
 def _large_catalogue(bench: Workbench, count: int) -> Catalogue:
     """A catalogue of perturbed embeddings, each item in one of a hundred groups, made once."""
     digest = bench.open_bundle().embedder_digest or ""
-    path = bench.work / f"perturbed-{count}-{digest[:12]}.catalogue"
+    path = bench.work / f"perturbed-{count}-{digest[:12]}-{DEFAULT_PRECISION}.catalogue"
     if not path.is_file():
         rng = np.random.default_rng(3)
         groups = rng.integers(_GROUPS, size=count)

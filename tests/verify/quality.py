@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from edgeseg.formats.codes import DEFAULT_PRECISION
 from tests.verify.figure import Check, Figure
 from tests.verify.workbench import Workbench
 
@@ -110,9 +111,9 @@ def gallery(bench: Workbench) -> Path:
     Raises:
         NotMeasuredError: its pictures are absent, or the command fails.
     """
-    # Named by the embedder, so that a kept folder serves several bundles.
+    # Named by the embedder and precision, so that a kept folder serves several bundles.
     digest = bench.open_bundle().embedder_digest or "none"
-    path = bench.work / f"gallery-{digest[:12]}.catalogue"
+    path = bench.work / f"gallery-{digest[:12]}-{DEFAULT_PRECISION}.catalogue"
     if not path.is_file():
         (items,) = bench.need("gallery_val.csv")
         bench.edgeseg("index", "build", str(items), "-o", str(path), *bench.bundle_options)

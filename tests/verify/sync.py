@@ -19,12 +19,14 @@ from numpy.typing import NDArray
 from edgeseg.catalogue import Catalogue, Item
 from edgeseg.formats import container
 from edgeseg.formats.catalogue_file import KIND, CatalogueData, encode_catalogue, read_catalogue
-from edgeseg.formats.codes import Codes
+from edgeseg.formats.codes import DEFAULT_PRECISION, Codes
 from edgeseg.formats.delta_file import read_delta
 from edgeseg.formats.text_table import TextTable
+from edgeseg.index import golden
 from edgeseg.index.delta import apply_delta
 from edgeseg.index.generations import next_generation
 from edgeseg.index.hnsw import MIN_EF_SEARCH
+from edgeseg.index.nearest import NearestVectors
 from tests.verify import large
 from tests.verify.figure import Check, Figure, NotMeasuredError
 from tests.verify.mutations import other_ends
@@ -181,7 +183,7 @@ def _delta(bench: Workbench) -> Sequence[float]:
     base, wanted = large.catalogue(bench), large.churned(bench)
     path = large.delta_path(bench)
     delta = read_delta(path)
-    changed = len(delta.codes) * delta.codes.dim
+    changed = delta.codes.stored.nbytes + delta.codes.fine.nbytes
     changed += sum(len(sku) for sku in delta.table.cells(0))
     before, after = (large.bare_of(bench, each) for each in (base, wanted))
     patches = []
@@ -250,12 +252,9 @@ def _mutated(bench: Workbench) -> Sequence[float]:
 
 
 def _own_recall(data: CatalogueData, queries: NDArray[np.float32]) -> float:
-    catalogue = Catalogue(data)
-    found = [
-        [{m.sku for m in catalogue.search(query, _K, exact=exact)} for exact in (False, True)]
-        for query in queries
-    ]
-    return float(np.mean([len(quick & exact) / _K for quick, exact in found]))
+    nearest = NearestVectors(data.codes, data.graph, data.removed)
+    asked = golden.answered(Codes.encode(queries, "float32"), data.items, nearest)
+    return golden.recall(asked, nearest)
 
 
 def _length(data: CatalogueData) -> int:
@@ -264,7 +263,7 @@ def _length(data: CatalogueData) -> int:
 
 def _listed(items: dict[str, NDArray[np.float32]]) -> CatalogueData:
     """Items without a graph and golden queries."""
-    codes = Codes.encode(np.stack(list(items.values())), "int8")
+    codes = Codes.encode(np.stack(list(items.values())), DEFAULT_PRECISION)
     return CatalogueData(large.DIGEST, (), codes, TextTable.of([list(items)]), None)
 
 
@@ -279,4 +278,4 @@ def _recall(found: Any, exact: NDArray[np.int64]) -> float:
 
 
 def _exact(vectors: NDArray[np.float32], queries: NDArray[np.float32]) -> NDArray[np.int64]:
-    return np.argsort(-(queries @ vectors.T), axis=1)[:, :_K]
+    return NearestVectors(Codes.encode(vectors, "float32"), None).exact_rows(queries, _K)

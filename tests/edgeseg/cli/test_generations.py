@@ -99,7 +99,7 @@ def test_the_plain_forms_say_what_was_done(
     applied = cli("index", "apply", days[0], delta, "-o", after)
     assert "generation 1, 81 items, golden recall 1.000" in applied.out.decode()
     facts = json.loads(cli("index", "info", after, "--json").out)
-    assert (facts["generation"], facts["precision"], facts["tombstones"]) == (1, "int8", 0)
+    assert (facts["generation"], facts["precision"], facts["tombstones"]) == (1, "int10", 0)
 
 
 @pytest.mark.parametrize("wrong", ["bundle", "cut", "missing"])

@@ -8,7 +8,7 @@ import numpy as np
 
 from edgeseg.colour_descriptor import HISTOGRAM_LENGTH
 from edgeseg.formats.catalogue_file import CatalogueData
-from edgeseg.formats.codes import Codes
+from edgeseg.formats.codes import DEFAULT_PRECISION, Codes
 from edgeseg.formats.container import Kind
 from edgeseg.formats.golden import Golden
 from edgeseg.formats.graph import Graph
@@ -97,7 +97,8 @@ def unit_vectors(items: int, dim: int, seed: int = 0) -> np.ndarray:
 def plain_codes(rows: list[list[int]]) -> Codes:
     """int8 codes without shifts."""
     stored = np.array(rows, np.int8)
-    return Codes(stored, np.zeros((len(stored), -(-stored.shape[1] // 16)), np.uint8))
+    rows, dim = stored.shape
+    return Codes(stored, np.zeros((rows, -(-dim // 16)), np.uint8), np.zeros((rows, 0), np.uint8))
 
 
 def two_items() -> CatalogueData:
@@ -109,7 +110,7 @@ def two_items() -> CatalogueData:
 
 def with_graph(items: int = 60, dim: int = 8) -> CatalogueData:
     """Items with a graph of several levels (m = 2 makes many)."""
-    codes = Codes.encode(unit_vectors(items, dim), "int8")
+    codes = Codes.encode(unit_vectors(items, dim), DEFAULT_PRECISION)
     table = TextTable.of([[f"sku-{row}" for row in range(items)]])
     graph = hnsw.build_graph(codes, m=2, ef_construction=20)
     return CatalogueData(EMBEDDER_DIGEST, (), codes, table, graph)
@@ -135,5 +136,6 @@ def with_everything() -> CatalogueData:
     removed = np.zeros(len(data.codes), np.bool_)
     removed[[3, 50]] = True
     skus = ["" if gone else f"sku-{row}" for row, gone in enumerate(removed)]
-    golden = Golden(data.codes.taken(slice(2)), np.array([[0, 1], [1, 59]], "<u4"), 0.5)
+    queries = Codes.encode(data.codes.decoded(slice(2)), "int8")
+    golden = Golden(queries, np.array([[0, 1], [1, 59]], "<u4"), 0.5)
     return replace(data, table=TextTable.of([skus]), removed=removed, golden=golden, generation=3)

@@ -15,6 +15,7 @@ from edgeseg.formats import container
 from edgeseg.formats.catalogue_file import (
     KIND,
     CatalogueData,
+    content_digest,
     decode_catalogue,
     encode_catalogue,
 )
@@ -38,15 +39,23 @@ GOLDEN_SECTIONS = {
     "vectors": b"\x7f\0\3\xfc",
     "vectors.shifts": b"\0\0",
 }
+# The same with finer bits: 2 and 1 in the first row, 3 and 0 in the second.
+FINE_SECTIONS = {
+    **GOLDEN_SECTIONS,
+    "catalogue.json": GOLDEN_SECTIONS["catalogue.json"].replace(b"int8", b"int10"),
+    "vectors.fine": b"\x06\x03",
+}
 
 
 def encoded(data: CatalogueData) -> bytes:
     return b"".join(encode_catalogue(data))
 
 
-def decoded_with(**sections: bytes | None) -> CatalogueData:
-    """Read the golden catalogue with sections (`_` for `.`) replaced or left out, sealed anew."""
-    changed: dict[str, Any] = dict(GOLDEN_SECTIONS)
+def decoded_with(
+    golden: dict[str, bytes] = GOLDEN_SECTIONS, **sections: bytes | None
+) -> CatalogueData:
+    """Read a golden catalogue with sections (`_` for `.`) replaced or left out, sealed anew."""
+    changed: dict[str, Any] = dict(golden)
     changed.update({name.replace("__", "."): part for name, part in sections.items()})
     whole = {name: part for name, part in changed.items() if part is not None}
     return decode_catalogue(b"".join(container.encode(KIND, whole)))
@@ -68,6 +77,35 @@ def test_the_golden_bytes_are_written_and_read() -> None:
     ]
     wanted = np.array([[1, 0], [0.6, -0.8]], np.float32)
     np.testing.assert_array_equal(opened.codes.decoded(), wanted)
+
+
+def test_the_golden_bytes_with_finer_bits_are_read_and_written() -> None:
+    opened = decoded_with(FINE_SECTIONS)
+    assert opened.codes.precision == "int10"
+    wanted = np.array([[127.5, 0.25], [3.75, -4.0]])
+    wanted /= np.linalg.norm(wanted, axis=1, keepdims=True)
+    np.testing.assert_allclose(opened.codes.decoded(), wanted, rtol=1e-6)
+    sections = container.decode(KIND, encoded(opened)).sections
+    assert {name: bytes(part) for name, part in sections.items()} == FINE_SECTIONS
+    fine = opened.codes.fine.copy()
+    fine[1] ^= 1
+    other = replace(opened, codes=replace(opened.codes, fine=fine))
+    assert content_digest(other) != content_digest(opened)
+
+
+@pytest.mark.parametrize(
+    ("fine", "words"),
+    [
+        (None, "vectors.fine is missing"),
+        (b"\x06", "wrong length"),
+        (b"\x06\x03\0", "wrong length"),
+        (b"\x06\x13", "behind the last finer"),
+        (b"\x06\x83", "behind the last finer"),
+    ],
+)
+def test_wrong_finer_bits_are_refused(fine: bytes | None, words: str) -> None:
+    with pytest.raises(FormatError, match=words):
+        decoded_with(FINE_SECTIONS, vectors__fine=fine)
 
 
 def test_a_graph_comes_back_as_it_was() -> None:
@@ -94,6 +132,7 @@ def test_a_graph_comes_back_as_it_was() -> None:
         ({"vectors__shifts": b"\0"}, "wrong length"),
         ({"vectors__shifts": b"\0\x08"}, "above 7"),
         ({"vectors__shifts": b"\0\x10"}, "behind the last shift"),
+        ({"vectors__fine": b"\0\0"}, "unknown section: vectors.fine"),
         ({"tombstones": b"\0"}, "unknown section"),
         ({"golden__queries": b"\1\1"}, "unknown section"),
         ({"text": b"ab\xffred "}, "not UTF-8"),
@@ -172,8 +211,9 @@ def test_what_has_not_length_1_is_refused(precision: str, rows: list[list[float]
 
 @pytest.mark.parametrize(
     ("precision", "tolerance"),
-    # Half a step of 1/127 of the largest component; half a unit in float16's last place.
-    [("int8", 0.5 / 127), ("float16", 2**-12), ("float32", 0.0)],
+    # Half a step of 1/127 of the largest component, or of its quarter; half a unit in float16's
+    # last place.
+    [("int10", 0.125 / 127), ("int8", 0.5 / 127), ("float16", 2**-12), ("float32", 0.0)],
 )
 def test_codes_are_as_near_as_their_precision(precision: str, tolerance: float) -> None:
     vectors = unit_vectors(5000, 24)
@@ -184,7 +224,7 @@ def test_codes_are_as_near_as_their_precision(precision: str, tolerance: float) 
     # Dividing by the code's length moves a component by less than rounding did.
     largest = np.abs(vectors).max(axis=1, keepdims=True)
     assert (np.abs(decoded - vectors) <= 2 * tolerance * largest).all()
-    again = unpacked_codes(codes.stored, codes.packed_shifts())
+    again = unpacked_codes(codes.stored, codes.packed_shifts(), codes.fine)
     np.testing.assert_array_equal(again.decoded(), decoded)
     np.testing.assert_allclose(np.linalg.norm(decoded, axis=1), 1.0, atol=1e-6)
     chosen = np.array([4999, 0, 77])
@@ -197,10 +237,32 @@ def test_long_codes_are_added_without_rounding() -> None:
     stored[0, 0] = 126
     shifts = np.zeros((1, 256), np.uint8)
     shifts[0, 1:] = 7
-    whole = np.concatenate([128 * stored[:, :16].astype(np.int64), stored[:, 16:]], axis=1)
-    inverse = np.float32(1.0 / np.sqrt(float(np.sum(whole**2)) / 128**2))
-    decoded = Codes(stored, shifts).decoded()
-    np.testing.assert_array_equal(decoded, (whole / 128).astype(np.float32) * inverse)
+    # All finer bits set are 3/4 more.
+    for fine, more in ((np.zeros((1, 0), np.uint8), 0), (np.full((1, 1024), 255, np.uint8), 3)):
+        quarters = 4 * stored.astype(np.int64) + more
+        quarters[:, :16] *= 128
+        inverse = np.float32(1.0 / np.sqrt(float(np.sum(quarters**2)) / 512**2))
+        decoded = Codes(stored, shifts, fine).decoded()
+        np.testing.assert_array_equal(decoded, (quarters / 512).astype(np.float32) * inverse)
+
+
+@pytest.mark.parametrize("dim", [24, 27])
+def test_finer_bits_are_an_eighth_of_a_step_off_at_most(dim: int) -> None:
+    vectors = unit_vectors(2000, dim)
+    vectors[:, 16:] /= 20
+    vectors[::5, 16:] = 0
+    codes = Codes.encode(vectors, "int10")
+    np.testing.assert_array_equal(codes.shifts, Codes.encode(vectors, "int8").shifts)
+    places = np.arange(dim)
+    fine = (codes.fine[:, places // 4] >> 2 * (places % 4)) & 3
+    shifts = codes.shifts[:, places // 16]
+    steps = np.abs(vectors).max(axis=1, keepdims=True) / 127
+    numbers = codes.stored + fine / 4
+    assert np.abs(numbers - vectors / steps * 2.0**shifts).max() <= 0.125 + 1e-4
+    assert not numbers[::5, 16:].any()
+    directions = numbers / 2.0**shifts
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    np.testing.assert_allclose(codes.decoded(), directions, atol=1e-7)
 
 
 def test_small_numbers_keep_their_precision_beside_large_ones() -> None:
