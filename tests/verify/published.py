@@ -12,32 +12,71 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 from edgeseg.errors import EdgesegError
+from edgeseg.files import write_atomic
+from edgeseg.formats.catalogue_file import encode_catalogue, read_catalogue
+from edgeseg.publishing.publisher import publish
 from edgeseg.sync.client import SyncOptions, sync
 from edgeseg.sync.clock import now
 from edgeseg.sync.fleet import read_reports, summarize
 from edgeseg.sync.store import Store
 from tests.edgeseg.sync.shop import Shop, skus
+from tests.verify import large
 from tests.verify.figure import Check, Figure, NotMeasuredError
 from tests.verify.live import matched_meanwhile
 from tests.verify.served import a_shop, served
 from tests.verify.workbench import REPOSITORY, Workbench
 
-NAMES = ("cut", "attacked", "full", "fleet", "live")
+NAMES = ("weight", "cut", "attacked", "full", "fleet", "live")
 # More than are searched exactly: with a graph, as a real shop has.
 _ITEMS = 5_000
 _SCANNERS, _AT_ONCE = 500, 8
+# Each ends with the kilobytes of its peak memory, which a parent's do not count in.
+_PEAK = """
+with open("/proc/self/status") as status:
+    print(next(line for line in status if line.startswith("VmHWM:")).split()[1])
+"""
+_SYNCS = (
+    """
+import sys
+from pathlib import Path
+from edgeseg.sync.client import SyncOptions, sync
+from edgeseg.sync.store import Store
+store, url, keys = sys.argv[1:]
+options = SyncOptions(root=Path(keys, "root.json").read_bytes())
+print(sync(Store(store), url, options).received_bytes)
+"""
+    + _PEAK
+)
+_OPENS = (
+    """
+import sys
+from edgeseg.sync.store import Store
+Store(sys.argv[1]).open_active()
+"""
+    + _PEAK
+)
 _ATTACKS = "tests/attacks"
 
 
 def checks(bench: Workbench) -> list[Check]:
     """All of them, bound to a workbench."""
     return [
+        Check(
+            "weight",
+            (
+                Figure("sync of a delta of 1% of 100,000 items: bytes", "told", form="{:,.0f}"),
+                Figure("its peak memory, MB", "told", form="{:.0f}"),
+                Figure("of opening the catalogue alone, MB", "told", form="{:.0f}"),
+            ),
+            partial(_weight, bench),
+        ),
         Check(
             "cut",
             (
@@ -86,6 +125,28 @@ def checks(bench: Workbench) -> list[Check]:
             partial(matched_meanwhile, bench),
         ),
     ]
+
+
+def _weight(bench: Workbench) -> Sequence[float]:
+    told: list[int] = []
+    with a_shop(bench.work) as shop:
+        for made in (large.catalogue(bench), large.churned(bench)):
+            data = replace(read_catalogue(made), embedder_digest=shop.embedder_digest)
+            path = shop.folder / "new.catalogue"
+            write_atomic(path, encode_catalogue(data))
+            publish([path, shop.bundle], shop.url, shop.keys, now())
+            told = _weighed(_SYNCS, str(shop.store().folder), shop.url, shop.folder / "keys")
+        (opened,) = _weighed(_OPENS, str(shop.store().folder))
+    return [told[0], told[1] / 1e3, opened / 1e3]
+
+
+def _weighed(program: str, *arguments: object) -> list[int]:
+    """The numbers that a program prints in a process of its own."""
+    ran = subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        cwd=REPOSITORY, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return [int(word) for word in ran.stdout.split()]
 
 
 def _cut(bench: Workbench) -> Sequence[float]:
