@@ -47,7 +47,8 @@ verify-compression: $(VENV)/.dev-installed
 verify-match: $(VENV)/.dev-installed
 	$(BIN)/python -m tests.verify match
 
-# What catalogues promise on their way to scanners: bytes, opening, deltas.
+# What catalogues promise on their way to scanners: bytes, opening, deltas, syncs cut short, attacks,
+# a fleet. Debian: apt-get install zstd xdelta3 nginx-light
 verify-sync: $(VENV)/.dev-installed
 	$(BIN)/python -m tests.verify sync
 
