@@ -18,9 +18,10 @@ LEAST_CPU_SHARE = 0.9
 def to_dict(result: BenchResult) -> dict[str, Any]:
     """All figures of a run: times in milliseconds, memory in bytes.
 
-    Each target has one object a scenario with ``samples``, ``p50_ms``, ``p90_ms``, ``p99_ms`` (null
-    where samples are too few), ``min_ms``, ``max_ms``, ``ratio_to_first``, ``peak_memory_bytes``,
-    ``cpu_share`` and ``stages`` (the same figures for each part that is told apart).
+    Each target has one object a scenario with ``samples``, ``p50_ms``, ``p90_ms``, ``p99_ms``, the
+    interval of 95% confidence of each (``p50_interval_ms`` and so on), null where samples are too few,
+    ``min_ms``, ``max_ms``, ``ratio_to_first``, ``peak_memory_bytes``, ``cpu_share`` and
+    ``stages`` (the same figures for each part that is told apart).
     """
     return {
         "format_version": FORMAT_VERSION,
@@ -148,7 +149,10 @@ def environment_lines(report: Mapping[str, Any]) -> list[str]:
 
 
 def _percentiles(figures: Mapping[str, Any]) -> Sequence[str]:
-    return [_ms(figures[f"{name}_ms"]) for name in ("p50", "p90", "p99")]
+    median = _ms(figures["p50_ms"])
+    if figures["p50_interval_ms"] is not None:
+        median += " ({}-{})".format(*(_ms(end) for end in figures["p50_interval_ms"]))
+    return [median, _ms(figures["p90_ms"]), _ms(figures["p99_ms"])]
 
 
 def _ms(value: float | None) -> str:

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from device_bench.stats import percentile_ns, samples_needed, summarize
+from device_bench.stats import interval_ranks, percentile_ns, samples_needed, summarize
 
 
 def test_percentiles_of_a_known_series() -> None:
@@ -26,6 +27,29 @@ def test_a_percentile_is_withheld_when_samples_are_too_few(
     summary = summarize([1] * samples)
     assert (summary.p90_ms is not None, summary.p99_ms is not None) == (p90_told, p99_told)
     assert summary.too_few_for() == too_few
+
+
+@pytest.mark.parametrize(
+    ("count", "percentile", "ranks"),
+    # As in the tables for a median's interval: 6 samples are the fewest that have one.
+    [(5, 50, None), (6, 50, (1, 6)), (10, 50, (2, 9)), (100, 50, (40, 61)), (28, 90, None)],
+)
+def test_an_interval_ends_at_order_statistics(
+    count: int, percentile: int, ranks: tuple[int, int] | None
+) -> None:
+    assert interval_ranks(count, percentile) == ranks
+
+
+def test_an_interval_covers_its_percentile_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(5)
+    for percentile, truth in ((50, np.log(2)), (90, np.log(10))):
+        held = 0
+        for _ in range(1_000):
+            drawn = np.sort(rng.exponential(size=60))
+            ranks = interval_ranks(60, percentile)
+            assert ranks is not None
+            held += drawn[ranks[0] - 1] <= truth <= drawn[ranks[1] - 1]
+        assert 0.93 <= held / 1_000 <= 0.99
 
 
 def test_samples_needed() -> None:
