@@ -19,9 +19,9 @@ def to_dict(result: BenchResult) -> dict[str, Any]:
     """All figures of a run: times in milliseconds, memory in bytes.
 
     Each target has one object a scenario with ``samples``, ``p50_ms``, ``p90_ms``, ``p99_ms``, the
-    interval of 95% confidence of each (``p50_interval_ms`` and so on), null where samples are too few,
-    ``min_ms``, ``max_ms``, ``ratio_to_first``, ``peak_memory_bytes``, ``cpu_share`` and
-    ``stages`` (the same figures for each part that is told apart).
+    interval of 95% confidence of each (``p50_interval_ms`` and so on; null, as a percentile itself,
+    where samples are too few), ``min_ms``, ``max_ms``, ``ratio_to_first``, ``peak_memory_bytes``,
+    ``cpu_share`` and ``stages`` (the same figures for each part that is told apart).
     """
     return {
         "format_version": FORMAT_VERSION,
