@@ -62,6 +62,10 @@ Examples:
 """
 
 
+# Long enough to bring the owners of root keys together.
+_SOON_DAYS = 90
+
+
 class RoleChoice(str, Enum):
     """Roles of The Update Framework; the values of `publishing.keys.ROLES`."""
 
@@ -143,11 +147,11 @@ def rotate(
 ) -> None:
     """Replace keys; see ``_ROTATE_HELP``."""
     with console.needs_extra("publish"):
-        from edgeseg.publishing import publisher
+        from edgeseg.publishing.rotation import rotate as rotate_keys
     from edgeseg.sync.clock import now
 
     names = list(dict.fromkeys(role.value for role in roles))
-    version = publisher.rotate(names, to, _keys(keys), now(), _expiry(targets_days, timestamp_days))
+    version = rotate_keys(names, to, _keys(keys), now(), _expiry(targets_days, timestamp_days))
     if as_json:
         console.print_json({"rotated": names, "root_version": version})
         return
@@ -181,7 +185,7 @@ def publish(
     console.settings.quiet = as_json
     with console.needs_extra("publish"):
         from edgeseg.publishing import publisher
-    from edgeseg.sync.clock import now
+    from edgeseg.sync.clock import now, time_text
 
     done = publisher.publish(
         files or [],
@@ -194,7 +198,14 @@ def publish(
     )
     release, step = done.release, done.step
     delta = release.deltas[-1].blob if step is not None and step.delta is not None else None
+    root_days = (done.root_expires - now()).days
+    if root_days < _SOON_DAYS:
+        console.print_error(
+            f"root.json expires in {root_days} days, and scanners believe nothing then: "
+            "`edgeseg keys rotate root` renews it"
+        )
     document: dict[str, Any] = {
+        "root_expires": time_text(done.root_expires),
         "generation": release.generation,
         "signed_only": done.signed_only,
         "items": None if step is None else step.data.items,

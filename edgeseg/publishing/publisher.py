@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from tuf.api.metadata import TargetFile
-
 from edgeseg import limits
 from edgeseg.catalogue import Catalogue
 from edgeseg.errors import ModelContractError, ProbeError, SyncError
@@ -23,9 +21,8 @@ from edgeseg.formats.catalogue_file import (
 from edgeseg.formats.delta_file import encode_delta
 from edgeseg.index.generations import Step, next_generation
 from edgeseg.presets import preset_path
-from edgeseg.publishing.host import Host
-from edgeseg.publishing.keys import ANCHOR_NAME, Keys, rotated_root
-from edgeseg.publishing.repository import Expiry, Repository
+from edgeseg.publishing.keys import Keys
+from edgeseg.publishing.repository import Expiry, Repository, open_repository
 from edgeseg.sync.release import RELEASE_NAME, Blob, DeltaLink, Needs, Release
 
 
@@ -35,13 +32,18 @@ class Published:
 
     Attributes:
         release: the newest one.
-        step: what changed in the catalogue; None where nothing did.
-        signed_only: nothing was published, only signed anew.
+        root_expires: until when scanners believe any of it; `edgeseg keys rotate root` renews that.
+        step: what changed in the catalogue; None where nothing was published, only signed anew.
     """
 
     release: Release
-    step: Step | None
-    signed_only: bool
+    root_expires: datetime
+    step: Step | None = None
+
+    @property
+    def signed_only(self) -> bool:
+        """Nothing was published, only signed anew."""
+        return self.step is None
 
 
 def publish(
@@ -73,8 +75,9 @@ def publish(
     """
     expiry = expiry or Expiry()
     with keys.lock:
-        repository = _opened(to, keys)
-        before = _release(repository)
+        repository = open_repository(to, keys)
+        root_expires = repository.root.signed.expires
+        before = repository.release()
         if before is not None and now < before.published:
             raise SyncError(
                 "this machine's clock is behind the last release, of "
@@ -83,7 +86,7 @@ def publish(
         given = _Given.of(files)
         if before is not None and given.catalogue is None and given.bundle is None:
             repository.publish(None, keys, expiry, now)
-            return Published(before, None, signed_only=True)
+            return Published(before, root_expires)
         base = None if before is None else _catalogue(repository, before)
         carried = _bundle(repository, before, given)
         step = _step(base, given)
@@ -102,7 +105,7 @@ def publish(
         release, blobs = _next(before, base, step, carried, needs, now)
         if before is not None and _same(before, release):
             repository.publish(None, keys, expiry, now)
-            return Published(before, None, signed_only=True)
+            return Published(before, root_expires)
         targets = [repository.put(name, blob) for name, blob in blobs.items()]
         listed = {target.path for target in targets}
         for link in release.deltas:
@@ -112,44 +115,7 @@ def publish(
                 targets.append(kept)
         repository.publish(targets, keys, expiry, now)
         repository.tidy(_names_on_host(before))
-        return Published(release, step, signed_only=False)
-
-
-def rotate(
-    roles: list[str], to: str, keys: Keys, now: datetime, expiry: Expiry | None = None
-) -> int:
-    """Replace the keys of some roles, and sign what is published with the new ones.
-
-    Returns:
-        The new root metadata's version.
-
-    Raises:
-        SignatureError: too few root keys are here, or keys of a role that has to sign.
-        EdgesegError: it cannot be read or written.
-    """
-    with keys.lock:
-        repository = _opened(to, keys)
-        root, gone = rotated_root(repository.root, roles, keys, now)
-        repository.roots.append(root)
-        repository.publish(_dated(repository, now), keys, expiry or Expiry(), now)
-        keys.retire(gone)
-    return root.signed.version
-
-
-def _dated(repository: Repository, now: datetime) -> list[TargetFile] | None:
-    """The files with a release of now, where its date is ahead; None where it is not.
-
-    Scanners take a release's date for a floor below their clocks until there are new keys.
-    """
-    release = _release(repository)
-    if release is None or release.published <= now or repository.targets is None:
-        return None
-    document = replace(release, published=now.replace(microsecond=0)).to_bytes()
-    listed = repository.targets.signed.targets
-    return [
-        *(each for name, each in listed.items() if name != RELEASE_NAME),
-        repository.put(RELEASE_NAME, document),
-    ]
+        return Published(release, root_expires, step)
 
 
 @dataclass(frozen=True)
@@ -173,16 +139,6 @@ class _Given:
                     f"{shown_path(path)} is neither a catalogue nor a bundle, or is the second one"
                 )
         return given
-
-
-def _opened(to: str, keys: Keys) -> Repository:
-    anchor = keys.folders[0] / ANCHOR_NAME
-    return Repository.open(Host(to), read_bounded(anchor, limits.MAX_ROOT_BYTES, "trust anchor"))
-
-
-def _release(repository: Repository) -> Release | None:
-    target = repository.target(RELEASE_NAME)
-    return None if target is None else Release.from_bytes(repository.read_target(target))
 
 
 def _catalogue(repository: Repository, release: Release) -> CatalogueData:

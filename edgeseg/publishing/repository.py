@@ -23,8 +23,10 @@ from tuf.api.metadata import (
 
 from edgeseg import limits
 from edgeseg.errors import SignatureError, SyncError
+from edgeseg.files import read_bounded
 from edgeseg.publishing.host import Host
-from edgeseg.publishing.keys import Keys
+from edgeseg.publishing.keys import ANCHOR_NAME, Keys
+from edgeseg.sync.release import RELEASE_NAME, Release
 from edgeseg.sync.trust import METADATA_FOLDER, TARGETS_FOLDER, url_path
 
 _Payload = TypeVar("_Payload", Targets, Snapshot, Timestamp)
@@ -90,6 +92,15 @@ class Repository:
     def root(self) -> Metadata[Root]:
         """The newest root metadata."""
         return self.roots[-1]
+
+    def release(self) -> Release | None:
+        """The newest one; None before the first.
+
+        Raises:
+            EdgesegError: it is missing or altered.
+        """
+        target = self.target(RELEASE_NAME)
+        return None if target is None else Release.from_bytes(self.read_target(target))
 
     def target(self, name: str) -> TargetFile | None:
         """A published file."""
@@ -240,6 +251,17 @@ class Repository:
             else:
                 return
         raise problems[0]
+
+
+def open_repository(to: str, keys: Keys) -> Repository:
+    """What is published at a place with some keys.
+
+    Raises:
+        SignatureError: others published there.
+        EdgesegError: it cannot be read.
+    """
+    anchor = keys.folders[0] / ANCHOR_NAME
+    return Repository.open(Host(to), read_bounded(anchor, limits.MAX_ROOT_BYTES, "trust anchor"))
 
 
 def _signed(payload: _Payload, name: str, root: Root, keys: Keys) -> Metadata[_Payload]:

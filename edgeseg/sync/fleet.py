@@ -123,7 +123,8 @@ def summarize(
 def _standing(
     reports: list[SyncReport], wanted: int, now: datetime, silent_s: float
 ) -> DeviceStanding:
-    last = max(reports, key=lambda each: each.finished)
+    # Of two in one second the later one in their files' order, which is that of their making.
+    last = max(reversed(reports), key=lambda each: each.finished)
     age_s = (now - last.finished).total_seconds()
     behind = None if last.to_generation is None else max(wanted - last.to_generation, 0)
     if last.result == "failed":

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,18 @@ def test_keys_are_rotated_and_signed_anew(
     assert json.loads(ran.out) == {"rotated": ["timestamp", "snapshot"], "root_version": 2}
     assert cli("publish", "--to", served, "--keys", keys).code == 0
     assert cli("sync", served, "--store", store).out.decode() == "generation 1 is the newest\n"
+
+
+def test_a_root_that_expires_soon_is_told(
+    cli: RunCli, served: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from edgeseg.sync import clock
+
+    later = clock.now() + timedelta(days=700)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    ran = cli("publish", "--to", served, "--keys", tmp_path / "keys")
+    assert ran.code == 0
+    assert "root.json expires in 29 days" in ran.err or "in 30 days" in ran.err
 
 
 def test_keys_may_be_encrypted_and_kept_apart(

@@ -101,6 +101,13 @@ def test_a_folder_of_another_publisher_is_left_alone(shop: Shop, tmp_path: Path)
     assert before == {p: p.read_bytes() for p in Path(shop.url).rglob("*") if p.is_file()}
 
 
+def test_it_tells_when_the_root_expires(shop: Shop) -> None:
+    expires = shop.publish(skus(20)).root_expires
+    assert timedelta(days=700) < expires - now() < timedelta(days=740)
+    shop.rotate("root")
+    assert shop.publish(None).root_expires >= expires
+
+
 def test_two_of_two_targets_keys_sign(tmp_path: Path, shop_bundle: Path) -> None:
     shop = Shop.make(tmp_path, shop_bundle, targets=Quorum(2, 2))
     shop.publish(skus(20))

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from edgeseg.catalogue import Catalogue, Item
 from edgeseg.formats.bundle import Bundle
 from edgeseg.publishing.keys import Keys, Quorum, init_keys
-from edgeseg.publishing.publisher import Published, publish, rotate
+from edgeseg.publishing.publisher import Published, publish
 from edgeseg.publishing.repository import Expiry
+from edgeseg.publishing.rotation import rotate
 from edgeseg.sync.client import SyncOptions, sync
 from edgeseg.sync.clock import now
 from edgeseg.sync.report import SyncReport

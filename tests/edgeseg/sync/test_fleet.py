@@ -69,6 +69,13 @@ def test_those_that_need_somebody_come_first() -> None:
     assert (ahead.devices[0].standing, ahead.devices[0].behind) == ("behind", 8)
 
 
+def test_the_later_of_two_reports_of_one_second_counts() -> None:
+    fleet = summarize([REPORT, FAILED], NOW, silent_s=60)
+    assert fleet.devices[0].standing == "failing"
+    fleet = summarize([FAILED, REPORT], NOW, silent_s=60)
+    assert fleet.devices[0].standing == "current"
+
+
 def test_reports_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MAX_KEPT_REPORTS", 3)
     for minute in range(6):
