@@ -34,7 +34,7 @@ def unchanged(_signed: Any) -> None:
 
 
 def quick_caps(**given: Any) -> Caps:
-    """Bounds that end within a test's patience."""
+    """Bounds that end within a test's patience; an honest sync has more of it."""
     few: dict[str, Any] = {"silence_s": 0.5, "max_seconds": 3.0, "backoff_s": 0.01}
     return Caps(**(few | given))
 
@@ -42,9 +42,9 @@ def quick_caps(**given: Any) -> Caps:
 def synced(
     shop: Shop, url: str | None = None, caps: Caps | None = None, report_to: str | None = None
 ) -> SyncReport:
-    """A sync of the shop's scanner with small bounds."""
+    """A sync of the shop's scanner."""
     options = SyncOptions(root=shop.root, report_to=report_to)
-    return sync(shop.store(), url or shop.url, options, caps=caps or quick_caps())
+    return sync(shop.store(), url or shop.url, options, caps=caps or Caps(backoff_s=0.01))
 
 
 def refused(
@@ -61,7 +61,7 @@ def refused(
     before, told_before = store.state(), set(store.reports.iterdir())
     assert before.active is not None
     with pytest.raises(EdgesegError) as caught:
-        synced(shop, url, caps)
+        synced(shop, url, caps or quick_caps())
     error = caught.value
     assert type(error) is kind, repr(error)
     assert str(error).isprintable(), ascii(str(error))
@@ -85,7 +85,7 @@ def goes_on(shop: Shop, generation: int = 2, url: str | None = None) -> None:
 
 def believed(shop: Shop, url: str | None = None) -> trust.Refreshed:
     """What the scanner is told to follow; nothing of it is fetched."""
-    transport = Transport(url or shop.url, quick_caps())
+    transport = Transport(url or shop.url, Caps())
     return trust.refresh(shop.store().trust, transport, now(), ClockFloor(None, 0))
 
 

@@ -50,7 +50,8 @@ def beaten(
     server.on(pattern, behaviour)
     started_s = time.monotonic()
     refused(shop, kind, told, url=server.url)
-    assert time.monotonic() - started_s < 5.0
+    # Far from what it takes, so that a busy machine fails no test, and nearer than for ever.
+    assert time.monotonic() - started_s < 60.0
     server.behave()
     assert forged.believed(shop, server.url).release.generation == 2
 

@@ -229,4 +229,4 @@ def test_it_syncs_again_and_again_until_it_is_stopped(
     assert results == ["activated", "current", "current"]
     time.sleep(0.1)
     os.kill(running.pid, signal.SIGTERM)
-    assert running.wait(20) == 130
+    assert running.wait(100) == 130

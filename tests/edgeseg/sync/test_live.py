@@ -26,7 +26,7 @@ def test_it_moves_on_between_two_photos(shop: Shop) -> None:
     shop.publish(skus(30, 50))
     shop.sync()
     found = []
-    for _ in range(200):
+    for _ in range(1_000):
         found.append(matcher.match(PHOTO, segment=False))
         if found[-1].generation == 2:
             break
