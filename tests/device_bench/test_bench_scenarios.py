@@ -110,7 +110,7 @@ def test_the_ratio_is_of_medians_to_the_first_of_the_kind() -> None:
     assert columns == [
         "target", "warm p50 ms", "warm p90 ms", "warm p99 ms", "peak MB", "warm ratio",
     ]  # fmt: skip
-    assert rows[1] == ["b", "50.0", "50.0", "-", "7", "2.50x"]
+    assert rows[1] == ["b", "50.0 (50.0-50.0)", "50.0", "-", "7", "2.50x"]
     assert rows[2][-1] == "-"
 
 
