@@ -200,7 +200,7 @@ def _synced(run: _Run) -> str:
             "the next one is taken, or this one with --retry-refused"
         )
     installed, run.deltas = install(
-        store, run.transport, refreshed, replace(run.state, active=active), run.on_progress
+        store, run.transport, refreshed, run.state, active, run.on_progress
     )
     _activate(run, installed)
     return "activated"

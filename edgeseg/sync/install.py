@@ -38,6 +38,7 @@ def install(
     transport: Transport,
     refreshed: Refreshed,
     state: State,
+    active: Installed | None,
     on_progress: OnProgress,
 ) -> tuple[Installed, int]:
     """The files of a release on the device, complete and checked; nothing is put into use.
@@ -46,7 +47,8 @@ def install(
         store: of this device.
         transport: to the publisher.
         refreshed: which release, and what was signed.
-        state: of the store, with what is in use only where it opens.
+        state: of the store; no file that it names is removed.
+        active: what is in use, where its files are whole.
         on_progress: told the bytes that have come, and all that are to come.
 
     Returns:
@@ -57,7 +59,7 @@ def install(
         DigestMismatchError: a file is not the one that was signed.
         EdgesegError: there is no room, or a file cannot be written.
     """
-    release, active = refreshed.release, state.active
+    release = refreshed.release
     fetching = _Fetching(store, transport, refreshed, state, on_progress)
 
     def has(sha256: str) -> bool:

@@ -6,7 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from edgeseg.errors import DownloadError, EdgesegError
 from edgeseg.sync.report import last_report
+from edgeseg.sync.store import Store
+from edgeseg.sync.transfer.transport import Transport
 from tests.edgeseg.sync.shop import Shop, answering, skus
 
 
@@ -55,6 +60,30 @@ def test_a_scanner_needs_nothing_but_the_extra_for_scanners(
     )
     assert ran.returncode == 0, ran.stderr
     assert answering(shop.store()) == 1
+
+
+def test_what_cannot_be_read_now_is_not_removed_before_there_is_a_new_one(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be read again a moment later, and nothing else may come."""
+    shop.publish(skus(20))
+    shop.sync()
+    shop.publish(skus(25))
+    store = shop.store()
+
+    def unreadable(*_: object) -> None:
+        raise EdgesegError("an input/output error")
+
+    def unreachable(*_: object) -> None:
+        raise DownloadError("the connection broke")
+
+    monkeypatch.setattr(Store, "read_installed", unreadable)
+    monkeypatch.setattr(Transport, "fetch", unreachable)
+    with pytest.raises(DownloadError):
+        shop.sync(store)
+    monkeypatch.undo()
+    assert answering(store) == 1
+    assert shop.sync(store).to_generation == 2
 
 
 def test_a_damaged_state_is_begun_anew(shop: Shop) -> None:
