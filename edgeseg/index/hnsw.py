@@ -23,9 +23,8 @@ from edgeseg.index.hnsw_file import read_graph, through_nameless_file, write_ind
 M = 16
 EF_CONSTRUCTION = 200
 SEED = 100
-# Breadth of a search. Of the nearest ten among 100,000 perturbed embeddings at 128-d, m = 16, those
-# of 3,000 queries, int10 found 0.9895 at 32, 0.9910 at 36, 0.9919 at 40, 0.9935 at 48 and 0.9946 at
-# 56; int8 found 0.9878 at 40 and 0.9903 at 56.
+# Breadth of a search: the least in steps of 8 that finds 0.99 of the nearest ten among 100,000
+# embeddings in int10, with a margin (`make verify-sync`, compact).
 MIN_EF_SEARCH = 40
 _Result = TypeVar("_Result")
 

@@ -252,4 +252,4 @@ def _names_on_host(release: Release | None) -> set[str]:
     blobs = [release.catalogue, release.bundle, *(link.blob for link in release.deltas)]
     document = release.to_bytes()
     blobs.append(Blob(RELEASE_NAME, sha256_hex(document), len(document)))
-    return {f"{blob.sha256}.{blob.name}" for blob in blobs}
+    return {blob.published_name for blob in blobs}

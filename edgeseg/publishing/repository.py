@@ -6,7 +6,7 @@ The order of writing makes every moment a consistent one: files first, then what
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -62,7 +62,6 @@ class Repository:
     targets: Metadata[Targets] | None = None
     snapshot: Metadata[Snapshot] | None = None
     timestamp: Metadata[Timestamp] | None = None
-    _written: set[str] = field(default_factory=set)
 
     @classmethod
     def open(cls, host: Host, anchor: bytes) -> Repository:

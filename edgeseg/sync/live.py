@@ -97,6 +97,8 @@ class LiveMatcher:
             active = self.store.state().active
             if active is not None and active.release != self.installed.release:
                 self._current = self._opened()
+            else:
+                self.trouble = ""
             self._seen = stamp
         except EdgesegError as error:
             # Not tried again before the next change: it will not open a moment later either.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from edgeseg import limits
 from edgeseg.errors import LimitExceededError, RollbackError, SyncError
+from edgeseg.formats import delta_file
 from edgeseg.sync.release import Blob, DeltaLink, Release
 from edgeseg.sync.state import Installed, State
 
@@ -71,7 +72,8 @@ def make_plan(
         return Plan(bundle=bundle)
     if has(release.catalogue.sha256):
         return Plan(bundle=bundle)
-    deltas = () if active is None or whole else _chain_from(release, active)
+    readable = release.needs.delta_format_version in delta_file.KIND.known_versions
+    deltas = _chain_from(release, active) if active and readable and not whole else ()
     chain_bytes = sum(link.blob.length_bytes for link in deltas)
     if deltas and chain_bytes < release.catalogue.length_bytes:
         return Plan(deltas=deltas, bundle=bundle)

@@ -37,6 +37,11 @@ class Blob:
     sha256: str
     length_bytes: int
 
+    @property
+    def published_name(self) -> str:
+        """What the file is called on its host."""
+        return published_name(self.name, self.sha256)
+
 
 @dataclass(frozen=True)
 class DeltaLink:
@@ -179,6 +184,11 @@ class Release:
             rest.done()
         _check_chain(release)
         return release
+
+
+def published_name(name: str, sha256: str) -> str:
+    """What a file is called on its host: as The Update Framework names consistent targets."""
+    return f"{sha256}.{name}"
 
 
 def check_compatible(release: Release, device: Device) -> None:

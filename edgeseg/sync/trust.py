@@ -31,7 +31,7 @@ from edgeseg.errors import (
 from edgeseg.files import made_folder, read_bounded, write_atomic
 from edgeseg.sync.clock import ClockFloor, time_text
 from edgeseg.sync.refusals import as_sync_errors
-from edgeseg.sync.release import RELEASE_NAME, Blob, Release
+from edgeseg.sync.release import RELEASE_NAME, Blob, Release, published_name
 from edgeseg.sync.report import one_line
 from edgeseg.sync.transfer.transport import Transport
 
@@ -166,7 +166,7 @@ def refresh(trust: Path, transport: Transport, now: datetime, floor: ClockFloor)
 
 def url_path(target: TargetFile) -> str:
     """Where a published file is, below the publisher's address."""
-    return f"{TARGETS_FOLDER}/{target.hashes['sha256']}.{target.path}"
+    return f"{TARGETS_FOLDER}/{published_name(target.path, target.hashes['sha256'])}"
 
 
 def _config(trust: Path) -> UpdaterConfig:

@@ -54,6 +54,11 @@ def test_a_generation_that_does_not_open_leaves_the_old_one(shop: Shop) -> None:
     assert matcher.follow().generation == 1
     assert "damaged" in matcher.trouble or "catalogue" in matcher.trouble
     assert matcher.match(PHOTO, segment=False).generation == 1
+    # Once the generation that answers is the active one again, nothing is wrong.
+    damaged = store.state()
+    store.save(damaged.rolled_back())
+    assert (matcher.follow().generation, matcher.trouble) == (1, "")
+    store.save(damaged)
     # A matcher that starts now takes the one before, and says why; the next sync mends it.
     opened = store.open_active()
     assert (opened.installed.generation, bool(opened.instead_of)) == (1, True)

@@ -66,6 +66,12 @@ def test_a_chain_that_is_no_smaller_is_not_taken() -> None:
     assert not make_plan(RELEASE, ACTIVE, HAS_BUNDLE.__contains__, whole=True).deltas
 
 
+def test_deltas_that_this_edgeseg_cannot_read_are_not_fetched() -> None:
+    later = replace(RELEASE, needs=replace(RELEASE.needs, delta_format_version=99))
+    plan = make_plan(later, ACTIVE, HAS_BUNDLE.__contains__)
+    assert (plan.deltas, plan.catalogue) == ((), RELEASE.catalogue)
+
+
 def test_room_is_asked_for_before_anything_is_fetched() -> None:
     plan = make_plan(RELEASE, None, lambda _: False)
     missing = RELEASE.catalogue.length_bytes + RELEASE.bundle.length_bytes
