@@ -1,170 +1,18 @@
-"""One TFLite model, ready to run: the file that knows the LiteRT and tflite-runtime interpreters.
-
-The two have the same `Interpreter`. LiteRT is maintained and preferred; tflite-runtime is the only
-one with 32-bit ARM wheels.
-"""
+"""One TFLite model of this toolkit, ready to run: one input, one output, real values at both."""
 
 from __future__ import annotations
 
-import contextlib
-import importlib
-import importlib.metadata
-import os
-import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseg.errors import MissingExtraError, ModelContractError
+from edgeseg.errors import ModelContractError
+from edgeseg.runtime import load_model
 
-# Module to import, and the distribution whose version is told.
-_RUNTIMES = (
-    ("ai_edge_litert.interpreter", "ai-edge-litert"),
-    ("tflite_runtime.interpreter", "tflite-runtime"),
-)
-# File descriptor 2 belongs to the whole process.
-_STDERR_LOCK = threading.Lock()
 _INTEGER_DTYPES = (np.dtype(np.int8), np.dtype(np.uint8))
-
-
-def load_runtime() -> tuple[Any, str]:
-    """Give the first runtime that imports: its own `Interpreter` class, and name and version.
-
-    For a model of any inputs and outputs; `Interpreter` below is for those of this toolkit.
-
-    Raises:
-        MissingExtraError: If none is installed.
-    """
-    reasons = []
-    for module_name, distribution in _RUNTIMES:
-        try:
-            module = importlib.import_module(module_name)
-        except ImportError as error:
-            reasons.append(f"{distribution}: {error}")
-            continue
-        try:
-            version = importlib.metadata.version(distribution)
-        except importlib.metadata.PackageNotFoundError:
-            # Unpacked by hand onto PYTHONPATH, as on small boards: no metadata, still fine.
-            version = "unknown"
-        return module.Interpreter, f"{distribution} {version}"
-    raise MissingExtraError(
-        "no TFLite interpreter is installed: pip install ai-edge-litert (or tflite-runtime on "
-        f"32-bit ARM); {'; '.join(reasons)}"
-    )
-
-
-def runtime_name() -> str:
-    """Tell which TFLite runtime is used, with its version.
-
-    Raises:
-        MissingExtraError: If none is installed.
-    """
-    return load_runtime()[1]
-
-
-@dataclass(frozen=True)
-class Operator:
-    """One operator of a model's main graph, and who runs it.
-
-    Attributes:
-        name: as in TFLite's schema, for example `CONV_2D`.
-        partition: which of the delegate's partitions it is in, from 0 on; None if the runtime's own
-            kernel runs it.
-    """
-
-    name: str
-    partition: int | None
-
-
-def operators(model: bytes) -> tuple[Operator, ...]:
-    """Tell for each operator whether the runtime's default delegate (XNNPACK) takes it.
-
-    Args:
-        model: A `.tflite` file's bytes, trusted; any inputs and outputs.
-
-    Returns:
-        The operators in the file's order.
-
-    Raises:
-        ModelContractError: If the runtime cannot load the model.
-        MissingExtraError: If no runtime is installed.
-    """
-    loaded, _ = _load(model, threads=1)
-    # The runtime keeps the file's operators and appends one DELEGATE for each partition, which
-    # tells what flows in and out. What lies between is what it replaced.
-    listed = loaded._get_ops_details()
-    own = [operator for operator in listed if operator["op_name"] != "DELEGATE"]
-    delegates = [operator for operator in listed if operator["op_name"] == "DELEGATE"]
-    makers = {int(t): index for index, operator in enumerate(own) for t in operator["outputs"]}
-    partitions: dict[int, int] = {}
-    for partition, delegate in enumerate(delegates):
-        given = {int(tensor) for tensor in delegate["inputs"]}
-        wanted = [int(tensor) for tensor in delegate["outputs"]]
-        while wanted:
-            tensor = wanted.pop()
-            maker = makers.get(tensor)
-            if tensor not in given and maker is not None and maker not in partitions:
-                partitions[maker] = partition
-                wanted.extend(int(each) for each in own[maker]["inputs"])
-    return tuple(Operator(o["op_name"], partitions.get(i)) for i, o in enumerate(own))
-
-
-def _load(model: bytes, threads: int) -> tuple[Any, str]:
-    """A native interpreter, ready to run, and the runtime's name.
-
-    The native side points into `model`, which must live as long as it does.
-
-    Raises:
-        ModelContractError: If the bytes are no model.
-        MissingExtraError: If no runtime is installed.
-    """
-    native, runtime = load_runtime()
-    # "TFL3" at byte 4 is FlatBuffers' file identifier. The loader crashes or prints to stderr
-    # on some other bytes.
-    if model[4:8] != b"TFL3":
-        raise ModelContractError("the model is not a TFLite file")
-    try:
-        with _without_info_lines():
-            loaded = native(model_content=model, num_threads=threads)
-            loaded.allocate_tensors()
-    except (ValueError, RuntimeError, SystemError) as error:
-        # SystemError: tflite-runtime 2.14 beside NumPy 2.
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else "unknown reason"
-        raise ModelContractError(f"{runtime} cannot load the model: {reason}") from error
-    return loaded, runtime
-
-
-@contextmanager
-def _without_info_lines() -> Iterator[None]:
-    """Keep native `INFO:` lines off stderr; every other line is passed on.
-
-    The runtimes announce their delegate on file descriptor 2 and have no switch for it, but a
-    command's stderr is for what went wrong.
-    """
-    with _STDERR_LOCK, tempfile.TemporaryFile() as held:
-        try:
-            original = os.dup(2)
-        except OSError:
-            # A process without stderr has nothing to keep clean.
-            yield
-            return
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(original, 2)
-            held.seek(0)
-            lines = held.read().splitlines(keepends=True)
-            rest = b"".join(line for line in lines if not line.startswith(b"INFO: "))
-            with contextlib.suppress(OSError):
-                os.write(original, rest)
-            os.close(original)
 
 
 class Interpreter:
@@ -198,7 +46,7 @@ class Interpreter:
             raise ValueError(f"threads must be at least 1, not {threads}")
         # The native side points into these bytes: they must live as long as it does.
         self._model = model
-        self._native, self.runtime = _load(model, threads)
+        self._native, self.runtime = load_model(model, threads)
         inputs, outputs = self._native.get_input_details(), self._native.get_output_details()
         if len(inputs) != 1 or len(outputs) != 1:
             raise ModelContractError(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from converters.tflite.conversion import converted
 from edgeseg.errors import MissingExtraError, ModelContractError
-from edgeseg.interpreter import load_runtime
+from edgeseg.runtime import load_model
 
 
 def tf_lite_int8(model: Any, calibration: NDArray[np.float32]) -> bytes:
@@ -61,8 +61,7 @@ def ai_edge_quantizer_int8(float_model: bytes, calibration: NDArray[np.float32])
         raise MissingExtraError(
             f"{error.name} is not installed: pip install 'edgeseg[peers]'"
         ) from error
-    native, _ = load_runtime()
-    signatures = native(model_content=float_model).get_signature_list()
+    signatures = load_model(float_model)[0].get_signature_list()
     if not signatures:
         raise ModelContractError("ai-edge-quantizer needs a model with a signature")
     key, names = next(iter(signatures.items()))

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-from edgeseg.interpreter import operators, runtime_name
+from edgeseg.runtime import operators, runtime_name
 
 UNEXPLAINED = "no reason known to edgeseg"
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device_bench.target import Step
-from edgeseg import interpreter
+from edgeseg import runtime
 from edgeseg.catalogue import Catalogue, Match
 from edgeseg.embedder import studio_crop
 from edgeseg.imaging import Photo, read_photo
@@ -37,7 +37,7 @@ class MatchTarget:
         self, bundle: str, catalogue: str, photos: list[str], threads: int, k: int = 10
     ) -> None:
         # Imports the native runtime here, so that loading a model is not charged with it.
-        self._runtime = interpreter.runtime_name()
+        self._runtime = runtime.runtime_name()
         self._bundle = bundle
         self._catalogue = catalogue
         self._paths = photos

@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from device_bench.target import Step
-from edgeseg import interpreter, limits
+from edgeseg import limits, runtime
 from edgeseg.errors import ModelContractError
 from edgeseg.files import read_bounded
 from edgeseg.formats.bundle import Bundle
 
 _SEED = 7
-_IDENTIFIER = b"TFL3"
 
 
 class ModelTarget:
@@ -33,11 +32,10 @@ class ModelTarget:
 
     def __init__(self, path: str, network: str | None, threads: int) -> None:
         # Imports the native runtime here, so that loading a model is not charged with it.
-        self._create, self._runtime = interpreter.load_runtime()
+        self._runtime = runtime.runtime_name()
         self._path = path
         self._network = network
         self._threads = threads
-        self._bytes = 0
 
     def load(self) -> None:
         """Read the model and create its interpreter.
@@ -47,20 +45,9 @@ class ModelTarget:
         Raises:
             EdgesegError: The file cannot be read, or is no model that the interpreter takes.
         """
-        model = self._read()
-        if model[4:8] != _IDENTIFIER:
-            raise ModelContractError(f"{self._path} is not a TFLite model")
-        self._bytes = len(model)
-        self._model = model  # the native side points into these bytes
-        try:
-            self._native: Any = self._create(model_content=model, num_threads=self._threads)
-            self._native.allocate_tensors()
-            inputs = self._native.get_input_details()
-        except (ValueError, RuntimeError, SystemError) as error:  # a damaged name: UnicodeError
-            reason = next(iter(str(error).strip().splitlines()), "no reason given")
-            raise ModelContractError(
-                f"{self._runtime} cannot load {self._path}: {reason.strip()}"
-            ) from error
+        self._model = self._read()  # the native side points into these bytes
+        self._native, _ = runtime.load_model(self._model, self._threads)
+        inputs = self._native.get_input_details()
         generator = np.random.default_rng(_SEED)
         self._inputs = [(int(details["index"]), _drawn(details, generator)) for details in inputs]
 
@@ -76,7 +63,7 @@ class ModelTarget:
     def facts(self) -> Mapping[str, Any]:
         """Size, the shape and type of each input and output, and the runtime."""
         return {
-            "model_bytes": self._bytes,
+            "model_bytes": len(self._model),
             "inputs": [_shown(details) for details in self._native.get_input_details()],
             "outputs": [_shown(details) for details in self._native.get_output_details()],
             "runtime": self._runtime,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from device_bench.target import Step
-from edgeseg import interpreter
+from edgeseg import runtime
 from edgeseg.imaging import read_photo
 from edgeseg.segmenter import Segmenter
 
@@ -25,7 +25,7 @@ class SegmentTarget:
 
     def __init__(self, bundle: str, photos: list[str], threads: int) -> None:
         # Imports the native runtime here, so that loading a model is not charged with it.
-        self._runtime = interpreter.runtime_name()
+        self._runtime = runtime.runtime_name()
         self._bundle = bundle
         self._paths = photos
         self._threads = threads

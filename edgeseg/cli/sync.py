@@ -9,12 +9,12 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from edgeseg.cli import console
+from edgeseg.cli.default_command import defaulting_to
 from edgeseg.cli.options import JsonOption, StoreOption
 
 if TYPE_CHECKING:
@@ -72,19 +72,11 @@ _JITTER = 0.1
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
-class _UrlFirst(TyperGroup):
-    """A group whose command ``now`` is meant where none is named."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put it in front."""
-        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
-            args = ["now", *args]
-        return super().parse_args(ctx, args)
-
-
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
-    group = typer.Typer(cls=_UrlFirst, help=_GROUP_HELP, no_args_is_help=True)
+    group = typer.Typer(
+        cls=defaulting_to("now", alone=False), help=_GROUP_HELP, no_args_is_help=True
+    )
     group.command("now", help=_NOW_HELP, no_args_is_help=True)(sync_now)
     group.command("status", help=_STATUS_HELP)(status)
     app.add_typer(group, name="sync")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 
 import numpy as np
 import pytest
 
-from edgeseg import interpreter
-from edgeseg.errors import MissingExtraError, ModelContractError
+from edgeseg.errors import ModelContractError
 from edgeseg.interpreter import Interpreter
 from tests.edgeseg.handmade import ModelWriter, red_segmenter, two_output_model
 
@@ -119,25 +117,3 @@ def test_an_integer_border_without_a_scale_is_refused() -> None:
 def test_no_thread_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="threads"):
         Interpreter(red_segmenter(8), threads=0)
-
-
-def test_a_missing_runtime_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(interpreter, "_RUNTIMES", (("no_such_runtime", "no-such-runtime"),))
-    with pytest.raises(MissingExtraError, match="pip install ai-edge-litert"):
-        Interpreter(red_segmenter(8))
-
-
-def test_the_runtime_is_named_with_its_version() -> None:
-    name, version = interpreter.runtime_name().split(" ")
-    assert name in ("ai-edge-litert", "tflite-runtime")
-    assert version[0].isdigit()
-    assert Interpreter(red_segmenter(8)).runtime == interpreter.runtime_name()
-
-
-def test_loading_a_model_leaves_stderr_to_errors(capfd: pytest.CaptureFixture[str]) -> None:
-    Interpreter(red_segmenter(8)).run(picture(0.5))
-    assert capfd.readouterr() == ("", "")
-    # What others write meanwhile is passed on.
-    with interpreter._without_info_lines():
-        os.write(2, b"INFO: native chatter\na real warning\n")
-    assert capfd.readouterr().err == "a real warning\n"

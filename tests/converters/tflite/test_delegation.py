@@ -15,8 +15,8 @@ from converters.representative import calibration_input, drawn_photographs, netw
 from converters.tflite.conversion import converter_of, to_tflite
 from converters.tflite.delegation import UNEXPLAINED, Delegation, Kept, delegation
 from edgeseg.errors import ModelContractError
-from edgeseg.interpreter import load_runtime, operators
 from edgeseg.presets import PRESETS, open_bundle
+from edgeseg.runtime import load_model, operators
 from edgeseg.training.networks.tiramisu import TIRAMISUS
 from tests.converters.conftest import STRETCH, build
 
@@ -218,9 +218,7 @@ def test_tensors_inside_a_partition_have_no_memory_of_their_own() -> None:
     resize = layers.UpSampling2D(2, interpolation="nearest")
     model = _converted(lambda x: _conv(_conv(resize(_conv(_conv(x))))), "none")
     assert [each.partition for each in operators(model)] == [0, 0, None, 1, 1]
-    native, _ = load_runtime()
-    interpreter = native(model_content=model)
-    interpreter.allocate_tensors()
+    interpreter, _ = load_model(model)
     made = [
         operator["outputs"][0]
         for operator in interpreter._get_ops_details()

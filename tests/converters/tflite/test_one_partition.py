@@ -15,7 +15,8 @@ from converters.representative import calibration_input, drawn_photographs, netw
 from converters.tflite.conversion import anatomy, to_tflite
 from converters.tflite.delegation import delegation
 from converters.tflite.one_partition import without_nearest_resize
-from edgeseg.interpreter import Interpreter, load_runtime
+from edgeseg.interpreter import Interpreter
+from edgeseg.runtime import load_model
 from edgeseg.training.networks.tiramisu import TIRAMISUS
 from tests.converters.conftest import STRETCH, build
 
@@ -61,10 +62,9 @@ def test_layers_are_still_found_by_their_names() -> None:
 
 
 def test_the_signature_stays() -> None:
-    native, _ = load_runtime()
     before = _resized(size=2, interpolation="nearest")
     signatures = [
-        native(model_content=model).get_signature_list()
+        load_model(model)[0].get_signature_list()
         for model in (before, without_nearest_resize(before))
     ]
     assert signatures[0] == signatures[1] != {}

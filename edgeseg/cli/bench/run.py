@@ -1,4 +1,4 @@
-"""``edgeseg bench``: how long models and bundles take here, and how much memory."""
+"""``edgeseg bench run``: how long models and bundles take here, and how much memory."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _COLD_SAMPLES = 10
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command to the application."""
-    app.command("bench", help=_HELP)(bench)
+    """Add the command to the group."""
+    app.command("run", help=_HELP)(run)
 
 
-def bench(
+def run(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(metavar="[BUNDLE | MODEL.tflite]...", help="Default: the built-in bundle."),
