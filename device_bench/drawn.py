@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from edgeseg import imaging
 from edgeseg.catalogue import Catalogue, Item
+from edgeseg.formats.codes import DEFAULT_PRECISION
 
 PHOTO_WIDTH_PX, PHOTO_HEIGHT_PX = 1200, 1600
 PHOTOS = 3
@@ -38,13 +40,18 @@ def draw_photos(folder: Path) -> list[Path]:
     return paths
 
 
-def draw_catalogue(folder: Path, dim: int, embedder_digest: str) -> Path:
-    """Write a catalogue of drawn, L2-normalised embeddings, for the time of a search only.
+def draw_catalogue(
+    folder: Path, dim: int, embedder_digest: str, precision: str | None = None
+) -> Path:
+    """Write a catalogue of drawn, L2-normalised embeddings, unless it is there already.
+
+    For the time of a search only: nothing is near anything.
 
     Args:
         folder: Where to write; it exists.
         dim: Length of an embedding.
         embedder_digest: The embedder that it shall pass for.
+        precision: Of its codes; None for the default.
 
     Returns:
         The file.
@@ -52,9 +59,41 @@ def draw_catalogue(folder: Path, dim: int, embedder_digest: str) -> Path:
     drawn = np.random.default_rng(_SEED).normal(size=(CATALOGUE_ITEMS, dim)).astype(np.float32)
     drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
     items = [Item(f"drawn-{number:05d}", {}) for number in range(CATALOGUE_ITEMS)]
-    path = folder / f"drawn-{dim}-{embedder_digest[:12]}.catalogue"
-    Catalogue.from_embeddings(items, drawn, embedder_digest).save(path)
+    precision = precision or DEFAULT_PRECISION
+    path = folder / f"drawn-{dim}-{embedder_digest[:12]}-{precision}.catalogue"
+    if not path.exists():
+        Catalogue.from_embeddings(items, drawn, embedder_digest, precision).save(path)
     return path
+
+
+@dataclass(frozen=True)
+class DrawnRelease:
+    """A release that a scanner can sync: the folder that serves it, and what it trusts."""
+
+    url: Path
+    root: Path
+
+
+def draw_release(folder: Path, catalogue: str, bundle: str) -> DrawnRelease:
+    """Publish a catalogue and a bundle with new keys.
+
+    Args:
+        folder: Where to write; it exists.
+        catalogue: A catalogue file.
+        bundle: A bundle file.
+
+    Raises:
+        ModuleNotFoundError: What the extra ``publish`` brings is not installed.
+        EdgesegError: They cannot be published.
+    """
+    from edgeseg.publishing.keys import Keys, init_keys
+    from edgeseg.publishing.publisher import publish
+    from edgeseg.sync.clock import now
+
+    keys, url = folder / "keys", folder / "www"
+    init_keys(keys, {}, now())
+    publish([catalogue, bundle], str(url), Keys([keys]), now())
+    return DrawnRelease(url, keys / "root.json")
 
 
 def _draw_photo(generator: np.random.Generator) -> NDArray[np.uint8]:

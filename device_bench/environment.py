@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
 import platform
 from pathlib import Path
 from typing import Any
+
+from device_bench import sensors
+from device_bench.energy import EnergyMeter
+from edgeseg.runtime import INTERPRETERS
 
 # The instruction sets that TFLite's and XNNPACK's kernels choose between.
 _KERNEL_FEATURES = (
@@ -14,7 +19,6 @@ _KERNEL_FEATURES = (
     "avx512_vnni", "amx_int8",
     "neon", "asimd", "asimdhp", "asimddp", "i8mm", "sve",
 )  # fmt: skip
-_INTERPRETERS = ("ai-edge-litert", "tflite-runtime")
 _LIBRARIES = ("numpy", "opencv-python-headless", "opencv-python", "hnswlib", "edgeseg")
 _MAX_SYSTEM_FILE_CHARS = 1 << 20
 
@@ -22,27 +26,40 @@ _MAX_SYSTEM_FILE_CHARS = 1 << 20
 def read() -> dict[str, Any]:
     """Describe this machine as JSON values; None stands for what cannot be read here."""
     text = _system_file("/proc/cpuinfo") or ""
-    load = _load_average()
-    cores = usable_cores()
-    model = _first_field(text, "model name", "Model", "Hardware")
     return {
-        "cpu": model or platform.processor() or None,
+        "cpu": _first_field(text, "model name", "Model", "Hardware")
+        or platform.processor()
+        or None,
         "machine": platform.machine(),
         "cpu_features": cpu_features(text),
         "cores": os.cpu_count(),
-        "usable_cores": cores,
-        "memory_bytes": _memory_bytes(),
-        "governor": _system_file("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
-        "frequency_mhz": _frequency_mhz(text),
+        "usable_cores": usable_cores(),
+        "affinity": _affinity(),
+        "memory_bytes": _kilobytes("MemTotal"),
+        "governors": sensors.governors(),
         "niceness": os.nice(0),
-        "load_average": load,
-        "busy": None if load is None else load > 0.5 * cores,
         "system": f"{platform.system()} {platform.release()}",
+        "libc": " ".join(platform.libc_ver()).strip() or None,
         "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "interpreter": next(
-            (f"{name} {found}" for name in _INTERPRETERS if (found := _version(name))), None
-        ),
+        "interpreters": [
+            f"{name} {found}" for name in INTERPRETERS if (found := _version(name)) is not None
+        ],
         "libraries": {name: found for name in _LIBRARIES if (found := _version(name))},
+        "energy": EnergyMeter().source,
+        **moving(),
+    }
+
+
+def moving() -> dict[str, Any]:
+    """What of it changes in the course of a run."""
+    load = _load_average()
+    clocks = sensors.frequencies_mhz() or _told_mhz(_system_file("/proc/cpuinfo") or "")
+    return {
+        "load_average": load,
+        "busy": None if load is None else load > 0.5 * usable_cores(),
+        "frequencies_mhz": clocks,
+        "temperature_c": sensors.temperature_c(),
+        "available_memory_bytes": _kilobytes("MemAvailable"),
     }
 
 
@@ -69,20 +86,23 @@ def _first_field(cpuinfo: str, *names: str) -> str | None:
     return next((fields[name] for name in names if fields.get(name)), None)
 
 
-def _frequency_mhz(cpuinfo: str) -> float | None:
-    """The first core's clock at this moment, in MHz."""
-    kilohertz = _system_file("/sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq")
-    text = _first_field(cpuinfo, "cpu MHz")
-    try:
-        if kilohertz is not None:
-            return int(kilohertz) / 1000
-        return float(text) if text else None
-    except ValueError:
-        return None
+def _told_mhz(cpuinfo: str) -> list[float]:
+    """Each core's clock as /proc/cpuinfo has it, for a virtual machine that shows no driver."""
+    clocks = []
+    for line in cpuinfo.splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == "cpu MHz":
+            with contextlib.suppress(ValueError):
+                clocks.append(float(value))
+    return clocks
 
 
-def _memory_bytes() -> int | None:
-    text = _first_field(_system_file("/proc/meminfo") or "", "MemTotal")
+def _affinity() -> list[int] | None:
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+
+
+def _kilobytes(field: str) -> int | None:
+    text = _first_field(_system_file("/proc/meminfo") or "", field)
     return int(text.split()[0]) * 1024 if text and text.split()[0].isdigit() else None
 
 

@@ -22,7 +22,8 @@ from types import TracebackType
 from typing import Any
 
 from device_bench.errors import BenchError
-from device_bench.target import TargetSpec
+from device_bench.target import Settings, TargetSpec
+from edgeseg.runtime import INTERPRETER_VARIABLE, XNNPACK_VARIABLE
 
 # FC-DenseNet103 in float32 takes 0.8 s an invocation on a server and perhaps 20 s on the slowest
 # handheld; a model that answers nothing for five minutes hangs.
@@ -40,10 +41,11 @@ _PROGRAM = (
 
 @dataclass(frozen=True)
 class Ending:
-    """What a process tells as its last word; see ``scenario.Outcome`` for each."""
+    """What a process tells as its last word; see ``scenario.Process`` for each."""
 
     facts: Mapping[str, Any]
     peak_memory_bytes: int
+    steady_memory_bytes: int | None
     cpu_share: float | None
 
 
@@ -53,14 +55,13 @@ class Worker:
     Use it as a context manager: the process never outlives the block.
 
     Args:
-        spec: The target.
-        threads: How many threads OpenCV and BLAS may use; an interpreter takes its own number.
+        spec: The target, and the settings of its process.
 
     Raises:
         BenchError: from any method; the process died, hung or reported an error.
     """
 
-    def __init__(self, spec: TargetSpec, threads: int) -> None:
+    def __init__(self, spec: TargetSpec) -> None:
         self._spec = spec
         self._buffer = b""
         # Native libraries write banners there; a pipe that nobody reads would block them.
@@ -72,7 +73,7 @@ class Worker:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._stderr,
-                env=os.environ | _thread_limits(threads),
+                env=os.environ | _settings_variables(spec.settings),
             )
         except OSError as error:
             self._stderr.close()
@@ -101,14 +102,32 @@ class Worker:
 
     def sample(self, count: int, untimed: int = 0) -> list[dict[str, int]]:
         """Take ``count`` samples after ``untimed`` invocations; nanoseconds by step."""
-        request = {"do": "sample", "count": count, "untimed": untimed}
-        samples: list[dict[str, int]] = self._ask(request)["samples"]
+        self.begin(count, untimed)
+        return self.finish()
+
+    def begin(self, count: int, untimed: int = 0) -> None:
+        """Have samples taken, and come back for them with ``finish``."""
+        self._send({"do": "sample", "count": count, "untimed": untimed})
+
+    def busy(self) -> bool:
+        """Whether what was begun goes on."""
+        assert self._process.stdout is not None
+        return not (self._buffer or select.select([self._process.stdout], [], [], 0)[0])
+
+    def finish(self) -> list[dict[str, int]]:
+        """Wait for what was begun; nanoseconds by step."""
+        samples: list[dict[str, int]] = self._receive()["samples"]
         return samples
 
     def end(self) -> Ending:
         """Ask for what is known only at the end, and let the process exit."""
         reply = self._ask({"do": "end"})
-        return Ending(reply["facts"], int(reply["peak_memory_bytes"]), reply["cpu_share"])
+        return Ending(
+            reply["facts"],
+            int(reply["peak_memory_bytes"]),
+            reply["steady_memory_bytes"],
+            reply["cpu_share"],
+        )
 
     def age_ns(self) -> int:
         """Nanoseconds since the process was started."""
@@ -133,12 +152,18 @@ class Worker:
             self._stderr.close()
 
     def _ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
+        self._send(request)
+        return self._receive()
+
+    def _send(self, request: Mapping[str, Any]) -> None:
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
             self._process.stdin.flush()
         except OSError as error:
             raise self._death() from error
+
+    def _receive(self) -> dict[str, Any]:
         line = self._read_line()
         try:
             reply: dict[str, Any] = json.loads(line)
@@ -198,7 +223,14 @@ class Worker:
         return self._stderr.read().decode(errors="replace").strip()
 
 
-def _thread_limits(threads: int) -> dict[str, str]:
-    """Environment variables that hold OpenCV, OpenMP and BLAS to ``threads`` threads."""
+def _settings_variables(settings: Settings) -> dict[str, str]:
+    """Environment variables that make a process run as it is set.
+
+    OpenCV, OpenMP and BLAS take their threads from there; an interpreter is given its number.
+    """
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    return dict.fromkeys((*names, "OPENCV_FOR_THREADS_NUM"), str(threads))
+    variables = dict.fromkeys((*names, "OPENCV_FOR_THREADS_NUM"), str(settings.threads))
+    variables[XNNPACK_VARIABLE] = "on" if settings.xnnpack else "off"
+    if settings.interpreter is not None:
+        variables[INTERPRETER_VARIABLE] = settings.interpreter
+    return variables

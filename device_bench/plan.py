@@ -1,11 +1,13 @@
-"""Which targets a command's files stand for."""
+"""Which targets a run's configurations stand for."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from device_bench.configuration import Configuration, labels
 from device_bench.target import TargetSpec
 from edgeseg.errors import ModelContractError
 from edgeseg.formats import bundle as bundle_format
@@ -23,29 +25,54 @@ class Inputs:
     """What the targets of a bundle work on.
 
     Attributes:
-        photos: Picture files; empty for drawn ones.
-        catalogue: A catalogue file; None for a drawn one.
         folder: An existing folder for what has to be drawn. It must outlive the run.
-        threads: Threads of each interpreter.
+        photos: Picture files; empty for drawn ones.
+        labelled: Photos and their masks, to score the segmenter by; empty for none.
+        queries: A CSV of photos and the items that they show, to score matches by; None for none.
     """
 
-    photos: Sequence[Path]
-    catalogue: Path | None
     folder: Path
-    threads: int = 1
+    photos: Sequence[Path] = ()
+    labelled: Sequence[tuple[Path, Path]] = ()
+    queries: Path | None = None
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """A target that tells quality, and how many samples of it are all photos or queries."""
+
+    spec: TargetSpec
+    samples: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run does.
+
+    Attributes:
+        labels: Of the configurations, in their order.
+        timed: What every scenario times; the yardstick and the null target last.
+        scored: What is asked for quality.
+    """
+
+    labels: list[str]
+    timed: list[TargetSpec]
+    scored: list[Scoring]
 
 
 def plan(
-    paths: Sequence[Path], inputs: Inputs, targets: Sequence[str] = DEFAULT_TARGETS
-) -> list[TargetSpec]:
-    """List the targets of some files, in their order, and the null target after them.
+    configurations: Sequence[Configuration],
+    inputs: Inputs,
+    targets: Sequence[str] = DEFAULT_TARGETS,
+) -> Plan:
+    """List the targets of some configurations, in their order.
 
     A bare TFLite file is a ``model``. A bundle is a ``model`` for each of its networks, and for
     each further kind asked for. A bundle without an embedder has no ``embed``, ``search`` or
     ``match``; its ``segment`` takes their place.
 
     Args:
-        paths: TFLite files and bundles; the same file may come twice, to see the noise.
+        configurations: The same one may come twice, to see the noise.
         inputs: What the targets of a bundle work on.
         targets: Of ``BUNDLE_TARGETS``.
 
@@ -57,88 +84,125 @@ def plan(
     unknown = set(targets) - set(BUNDLE_TARGETS)
     if unknown:
         raise ValueError(f"no such target: {min(unknown)}")
-    shown = _Shown(inputs)
-    specs: list[TargetSpec] = []
-    for path, label in zip(paths, _labels(paths), strict=True):
-        if _is_bundle(path):
-            planned = _of_bundle(path, label, shown, targets)
+    drawn = _Drawn(inputs)
+    named = labels(configurations)
+    timed: list[TargetSpec] = []
+    scored: list[Scoring] = []
+    for configuration, label in zip(configurations, named, strict=True):
+        path = configuration.path
+        if is_bundle(path):
+            of_one = _OfBundle(configuration, label, drawn)
+            planned = of_one.timed(targets)
+            scored += of_one.scored(inputs)
         else:
-            options = {"path": str(path), "network": None, "threads": inputs.threads}
-            planned = [TargetSpec("model", label, str(path), options)] if "model" in targets else []
+            settings = configuration.settings
+            options = {"path": str(path), "network": None, "threads": settings.threads}
+            spec = TargetSpec("model", label, str(path), options, "model", label, settings)
+            planned = [spec] if "model" in targets else []
         if not planned:
             raise ModelContractError(f"{path} has none of: {', '.join(targets)}")
-        specs += planned
-    return [*specs, TargetSpec("null", "null (the harness itself)")]
+        timed += planned
+    yardstick = TargetSpec("yardstick", "yardstick (a fixed piece of work)", role="yardstick")
+    null = TargetSpec("null", "null (the harness itself)", role="null")
+    return Plan(named, [*timed, yardstick, null], scored)
 
 
-class _Shown:
+class _Drawn:
     """Photos and catalogues, drawn when first asked for."""
 
     def __init__(self, inputs: Inputs) -> None:
-        self.inputs = inputs
+        self._folder = inputs.folder
         self._photos = [str(path) for path in inputs.photos]
 
     def photos(self) -> list[str]:
         if not self._photos:
             from device_bench.drawn import draw_photos
 
-            self._photos = [str(path) for path in draw_photos(self.inputs.folder)]
+            self._photos = [str(path) for path in draw_photos(self._folder)]
         return self._photos
 
-    def catalogue(self, dim: int, embedder_digest: str) -> str:
-        if self.inputs.catalogue is not None:
-            return str(self.inputs.catalogue)
+    def catalogue(self, of: Configuration, dim: int, embedder_digest: str) -> str:
+        if of.catalogue is not None:
+            return str(of.catalogue)
         from device_bench.drawn import draw_catalogue
 
-        return str(draw_catalogue(self.inputs.folder, dim, embedder_digest))
+        return str(draw_catalogue(self._folder, dim, embedder_digest, of.precision))
 
 
-def _of_bundle(path: Path, label: str, shown: _Shown, targets: Sequence[str]) -> list[TargetSpec]:
-    bundle = Bundle.open(path)
-    source, threads = str(path), shown.inputs.threads
-    network = bundle.manifest.embedder
-    specs = []
-    if "model" in targets:
-        roles = ["segmenter"] if network is None else ["segmenter", "embedder"]
-        specs += [
-            TargetSpec(
-                "model",
-                f"{label}: {role}",
-                source,
-                {"path": source, "network": role, "threads": threads},
-            )
-            for role in roles
-        ]
-    complete = network is not None
-    if "segment" in targets or ("match" in targets and not complete):
-        options = {"bundle": source, "photos": shown.photos(), "threads": threads}
-        specs.append(TargetSpec("segment", f"{label}: segment", source, options))
-    if network is None or network.dim is None or bundle.embedder_digest is None:
-        return specs
-    if "embed" in targets:
-        options = {"bundle": source, "photos": shown.photos(), "threads": threads}
-        specs.append(TargetSpec("embed", f"{label}: embed", source, options))
-    if "search" in targets or "match" in targets:
-        catalogue = shown.catalogue(network.dim, bundle.embedder_digest)
-        if "search" in targets:
+class _OfBundle:
+    """The targets of one bundle."""
+
+    def __init__(self, configuration: Configuration, label: str, drawn: _Drawn) -> None:
+        self._configuration = configuration
+        self._label = label
+        self._drawn = drawn
+        bundle = Bundle.open(configuration.path)
+        network = bundle.manifest.embedder
+        self._roles = ["segmenter"] if network is None else ["segmenter", "embedder"]
+        # Of its embeddings, and whose they are; None where they cannot be searched for.
+        self._embedding: tuple[int, str] | None = None
+        if network is not None and network.dim is not None and bundle.embedder_digest is not None:
+            self._embedding = network.dim, bundle.embedder_digest
+
+    def timed(self, targets: Sequence[str]) -> list[TargetSpec]:
+        """In the order of ``BUNDLE_TARGETS``."""
+        bundle, threads = str(self._configuration.path), self._configuration.settings.threads
+        specs = []
+        if "model" in targets:
             specs += [
-                TargetSpec(
-                    "search", f"{label}: {name}", source, {"catalogue": catalogue, "exact": exact}
-                )
-                for name, exact in (("search", False), ("search, exact", True))
+                self._spec("model", role, path=bundle, network=role, threads=threads)
+                for role in self._roles
             ]
+        if "segment" in targets or ("match" in targets and len(self._roles) == 1):
+            photos = self._drawn.photos()
+            specs.append(
+                self._spec("segment", "segment", bundle=bundle, photos=photos, threads=threads)
+            )
+        if self._embedding is None:
+            return specs
+        if "embed" in targets:
+            photos = self._drawn.photos()
+            specs.append(
+                self._spec("embed", "embed", bundle=bundle, photos=photos, threads=threads)
+            )
+        if "search" in targets:
+            catalogue = self._catalogue()
+            for role, exact in (("search", False), ("search, exact", True)):
+                specs.append(self._spec("search", role, catalogue=catalogue, exact=exact))
         if "match" in targets:
-            options = {
-                "bundle": source,
-                "catalogue": catalogue,
-                "photos": shown.photos(),
-                "threads": threads,
-            }
-            specs.append(TargetSpec("match", f"{label}: match", source, options))
-    return specs
+            given: dict[str, Any] = {"catalogue": self._catalogue(), "threads": threads}
+            photos = self._drawn.photos()
+            specs.append(self._spec("match", "match", bundle=bundle, photos=photos, **given))
+        return specs
+
+    def scored(self, inputs: Inputs) -> list[Scoring]:
+        """What can be scored of it by the pictures given."""
+        bundle, threads = str(self._configuration.path), self._configuration.settings.threads
+        scorings = []
+        if inputs.labelled:
+            pairs = [[str(photo), str(mask)] for photo, mask in inputs.labelled]
+            options: dict[str, Any] = {"bundle": bundle, "photos": pairs, "threads": threads}
+            spec = self._spec("segmentation_quality", "segmentation", **options)
+            scorings.append(Scoring(spec, len(pairs)))
+        if inputs.queries is not None and self._embedding is not None:
+            from edgeseg.evaluation.retrieval import read_queries
+
+            options = {"bundle": bundle, "threads": threads, "queries": str(inputs.queries)}
+            spec = self._spec("match_quality", "match", catalogue=self._catalogue(), **options)
+            scorings.append(Scoring(spec, len(read_queries(inputs.queries))))
+        return scorings
+
+    def _catalogue(self) -> str:
+        assert self._embedding is not None
+        return self._drawn.catalogue(self._configuration, *self._embedding)
+
+    def _spec(self, kind: str, role: str, **options: Any) -> TargetSpec:
+        source, settings = str(self._configuration.path), self._configuration.settings
+        name = f"{self._label}: {role}"
+        return TargetSpec(kind, name, source, options, role, self._label, settings)
 
 
-def _is_bundle(path: Path) -> bool:
+def is_bundle(path: Path) -> bool:
     """Tell by the first bytes; whatever is neither is left to the reader that its name suggests."""
     try:
         with path.open("rb") as file:
@@ -148,13 +212,3 @@ def _is_bundle(path: Path) -> bool:
     if start[:8] == bundle_format.KIND.magic:
         return True
     return start[4:8] != b"TFL3" and path.suffix != ".tflite"
-
-
-def _labels(paths: Sequence[Path]) -> list[str]:
-    """File names, or whole paths where names are alike, numbered where paths are too."""
-    names = [path.name for path in paths]
-    shown = [str(path) if names.count(path.name) > 1 else path.name for path in paths]
-    return [
-        f"{label} (#{shown[: number + 1].count(label)})" if shown.count(label) > 1 else label
-        for number, label in enumerate(shown)
-    ]

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from device_bench import environment
 from device_bench.launcher import Worker
+from device_bench.plan import Plan
 from device_bench.scenario import Outcome, Progress, Scenario
-from device_bench.scenarios.cold import Cold
-from device_bench.scenarios.warm import Warm
 from device_bench.stats import percentile_ns
 from device_bench.target import TargetSpec
 
-#: Each takes the number of samples.
-SCENARIOS: dict[str, Callable[[int], Scenario]] = {"cold": Cold, "warm": Warm}
+# Photos or queries that are scored between two moves of the progress bar.
+_SCORED_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -24,33 +23,39 @@ class BenchResult:
 
     Attributes:
         environment: The machine and the software, at the start.
-        threads: Threads of each interpreter.
-        specs: The targets, in order.
+        afterwards: What of it moves (load, clock, temperature), at the end.
+        plan: What was asked for.
         scenarios: Those that ran, in order.
-        outcomes: By scenario name: one outcome a target, in their order.
+        outcomes: By scenario name: one outcome a timed target, in their order.
+        quality: By configuration: figures by what was scored.
     """
 
     environment: Mapping[str, Any]
-    threads: int
-    specs: Sequence[TargetSpec]
+    afterwards: Mapping[str, Any]
+    plan: Plan
     scenarios: Sequence[Scenario]
     outcomes: Mapping[str, Sequence[Outcome]]
+    quality: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def ratio_to_first(self, scenario: str, position: int) -> float | None:
         """The median of a target over that of the run's first target of the same kind.
 
         Above 1 is slower. A median is a ratio's steadiest ingredient, and both come from the same
-        run, in turns. None for a target that is timed only to measure the harness.
+        run, in turns. None for a target of the harness.
         """
-        kind = self.specs[position].kind
-        if kind == "null":
+        specs = self.plan.timed
+        if specs[position].of_harness:
             return None
-        first = next(i for i, spec in enumerate(self.specs) if spec.kind == kind)
+        first = next(i for i, spec in enumerate(specs) if _sort(spec) == _sort(specs[position]))
         medians_ns = [
-            percentile_ns([sample.total_ns for sample in self.outcomes[scenario][i].samples], 50)
-            for i in (position, first)
+            percentile_ns(self.outcomes[scenario][i].totals_ns(), 50) for i in (position, first)
         ]
         return medians_ns[0] / medians_ns[1] if medians_ns[1] else None
+
+
+def _sort(spec: TargetSpec) -> str:
+    """What can be compared: a bare model with a segmenter, and an embedder only with its like."""
+    return "embedder" if spec.role == "embedder" else spec.kind
 
 
 def quietly(turns: Iterable[int], total: int, label: str) -> Iterable[int]:  # noqa: ARG001
@@ -59,41 +64,49 @@ def quietly(turns: Iterable[int], total: int, label: str) -> Iterable[int]:  # n
 
 
 def run_bench(
-    specs: Sequence[TargetSpec],
-    scenarios: Sequence[Scenario],
-    threads: int = 1,
-    progress: Progress[int] = quietly,
+    plan: Plan, scenarios: Sequence[Scenario], progress: Progress[int] = quietly
 ) -> BenchResult:
-    """Time every target in every scenario.
+    """Time every target in every scenario, and score what is to be scored.
 
     Each target is first loaded and invoked once in a process of its own, so that a damaged model
     costs one message at once, and not after minutes of measuring the others.
 
     Args:
-        specs: What to time.
-        scenarios: How.
-        threads: Threads of OpenCV and BLAS in the child processes; a target that holds an
-            interpreter has its own number among its options.
+        plan: What to time and to score.
+        scenarios: How to time.
         progress: Shows how far a scenario is.
 
     Returns:
-        The samples and their circumstances.
+        The samples, the figures and their circumstances.
 
     Raises:
         BenchError: a target cannot be loaded or invoked, or crashes its process.
         ValueError: no targets or no scenarios.
     """
-    if not specs or not scenarios:
+    if not plan.timed or not scenarios:
         raise ValueError("a bench run needs a target and a scenario")
-
-    def launch(spec: TargetSpec) -> Worker:
-        return Worker(spec, threads)
-
     recorded = environment.read()
-    for spec in specs:
-        with launch(spec) as worker:
+    for spec in plan.timed:
+        with Worker(spec) as worker:
             worker.build()
             worker.load()
             worker.sample(1)
-    outcomes = {scenario.name: scenario.measure(specs, launch, progress) for scenario in scenarios}
-    return BenchResult(recorded, threads, specs, scenarios, outcomes)
+    outcomes = {
+        scenario.name: scenario.measure(plan.timed, Worker, progress) for scenario in scenarios
+    }
+    afterwards = environment.moving()
+    return BenchResult(recorded, afterwards, plan, scenarios, outcomes, _scored(plan, progress))
+
+
+def _scored(plan: Plan, progress: Progress[int]) -> dict[str, dict[str, Any]]:
+    quality: dict[str, dict[str, Any]] = {}
+    for scoring in plan.scored:
+        spec, total = scoring.spec, scoring.samples
+        with Worker(spec) as worker:
+            worker.build()
+            worker.load()
+            starts = range(0, total, _SCORED_AT_ONCE)
+            for start in progress(starts, len(starts), f"scoring {spec.name}"):
+                worker.sample(min(_SCORED_AT_ONCE, total - start))
+            quality.setdefault(spec.configuration, {})[spec.role] = dict(worker.end().facts)
+    return quality

@@ -31,22 +31,64 @@ class Sample:
 
 
 @dataclass
+class Process:
+    """What one process of a target came to. Processes differ by more than their samples do.
+
+    Where memory came to lie, which core it was put on and what else ran in its time are one
+    process's fate; so a process, not a sample, is what two runs are compared by.
+
+    Attributes:
+        samples: In the order taken; none is left out.
+        warm_up_ns: Totals of the invocations before the samples, which were found to be warm-up.
+        settled: Whether the warm-up was found to be over.
+        import_ns: Importing what the target needs and creating it.
+        load_ns: Loading it.
+        yardstick_ns: What the run's yardstick took in the same minutes; None where there is none.
+        energy_j: Energy that the machine spent on each sample; None where it does not tell.
+        peak_memory_bytes: The most resident memory.
+        steady_memory_bytes: Resident memory after the last sample; None if unreadable.
+        cpu_share: CPU time of the invocations over their wall-clock time; above 1 with several
+            threads, and well below 1 where other processes had the CPU. None where they are too
+            short to tell.
+    """
+
+    samples: list[Sample] = field(default_factory=list)
+    warm_up_ns: list[int] = field(default_factory=list)
+    settled: bool = True
+    import_ns: int = 0
+    load_ns: int = 0
+    yardstick_ns: int | None = None
+    energy_j: float | None = None
+    peak_memory_bytes: int = 0
+    steady_memory_bytes: int | None = None
+    cpu_share: float | None = None
+
+
+@dataclass
 class Outcome:
     """All that a scenario measured on one target.
 
     Attributes:
-        samples: In the order taken.
-        peak_memory_bytes: The most resident memory of the target's process; None if unreadable.
-        cpu_share: CPU time of the invocations over their wall-clock time; above 1 with several
-            threads, and well below 1 where other processes had the CPU. None where they are too
-            short to tell.
+        processes: In the order started.
         facts: What the target told about itself.
+        baseline: Samples of the same target without what the scenario puts it under, if it takes
+            some.
+        slices: What a scenario that watches a course of time saw, in order; JSON values.
     """
 
-    samples: list[Sample] = field(default_factory=list)
-    peak_memory_bytes: int | None = None
-    cpu_share: float | None = None
+    processes: list[Process] = field(default_factory=list)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    baseline: list[Sample] = field(default_factory=list)
+    slices: list[Mapping[str, Any]] = field(default_factory=list)
+
+    @property
+    def samples(self) -> list[Sample]:
+        """The samples of all processes."""
+        return [sample for process in self.processes for sample in process.samples]
+
+    def totals_ns(self) -> list[int]:
+        """What each sample took."""
+        return [sample.total_ns for sample in self.samples]
 
 
 class Scenario(Protocol):
@@ -79,3 +121,8 @@ class Scenario(Protocol):
         Raises:
             BenchError: a target's process failed.
         """
+
+
+def in_turn(count: int, turn: int) -> Sequence[int]:
+    """Positions 0 to ``count - 1``, each turn in the opposite order, so that drift cancels out."""
+    return range(count) if turn % 2 == 0 else range(count - 1, -1, -1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 
@@ -41,6 +41,21 @@ class Target(Protocol):
 
 
 @dataclass(frozen=True)
+class Settings:
+    """What decides for a whole process how a target runs.
+
+    Attributes:
+        threads: Threads of each interpreter, of OpenCV and of BLAS.
+        interpreter: Of ``edgeseg.runtime.INTERPRETERS``; None for the preferred one installed.
+        xnnpack: Whether the interpreter's default delegate takes what it can.
+    """
+
+    threads: int = 1
+    interpreter: str | None = None
+    xnnpack: bool = True
+
+
+@dataclass(frozen=True)
 class TargetSpec:
     """A target as plain data, so that a fresh process can build it.
 
@@ -49,13 +64,25 @@ class TargetSpec:
         name: What the report calls it; unique within a run.
         source: The file that it came from, or "" if it has none.
         options: Keyword arguments of the target's class; JSON values only.
+        role: What it is in its configuration, as in "segmenter"; the same in every run, so that two
+            runs' targets can be told to be of one kind whatever their files are called.
+        configuration: The file and settings that it belongs to, "" for a target of the harness.
+        settings: Of its process.
     """
 
     kind: str
     name: str
     source: str = ""
     options: dict[str, Any] = field(default_factory=dict)
+    role: str = ""
+    configuration: str = ""
+    settings: Settings = field(default_factory=Settings)
+
+    @property
+    def of_harness(self) -> bool:
+        """Whether it is timed only to judge the others by."""
+        return not self.configuration
 
     def to_dict(self) -> dict[str, Any]:
-        """The same as a JSON object."""
-        return asdict(self)
+        """What the process that builds it has to know, as a JSON object."""
+        return {"kind": self.kind, "options": self.options}

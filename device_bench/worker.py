@@ -78,6 +78,7 @@ def serve(requests: TextIO, replies: TextIO) -> None:
                 reply = {
                     "facts": dict(target.facts()),
                     "peak_memory_bytes": peak_memory_bytes(),
+                    "steady_memory_bytes": steady_memory_bytes(),
                     "cpu_share": spent.cpu_share(),
                 }
         except Exception as error:  # noqa: BLE001 - whatever it is, the parent must hear of it
@@ -136,15 +137,27 @@ def peak_memory_bytes() -> int:
     Linux hands a parent's ``ru_maxrss`` down through fork and exec, so a small child of a large
     parent would report the parent's. ``VmHWM`` is the same figure for this program alone.
     """
+    peak_bytes = _status_bytes("VmHWM")
+    if peak_bytes is not None:
+        return peak_bytes
+    unit_bytes = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit_bytes
+
+
+def steady_memory_bytes() -> int | None:
+    """The memory that this process has resident now; None where there is no /proc."""
+    return _status_bytes("VmRSS")
+
+
+def _status_bytes(field: str) -> int | None:
     try:
         with Path("/proc/self/status").open(encoding="ascii", errors="replace") as status:
             for line in status:
-                if line.startswith("VmHWM:"):
+                if line.startswith(f"{field}:"):
                     return int(line.split()[1]) * 1024
     except OSError:
         pass  # no /proc here: macOS, or a container that hides it
-    unit_bytes = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit_bytes
+    return None
 
 
 def _one_line(error: Exception) -> str:

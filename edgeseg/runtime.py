@@ -106,7 +106,11 @@ def operators(model: bytes) -> tuple[Operator, ...]:
         ModelContractError: If the runtime cannot load the model.
         MissingExtraError: If no runtime is installed.
     """
-    loaded, _ = load_model(model, threads=1)
+    return operators_of(load_model(model)[0])
+
+
+def operators_of(loaded: Any) -> tuple[Operator, ...]:
+    """The same of a model that `load_model` has loaded."""
     # The runtime keeps the file's operators and appends one DELEGATE for each partition, which
     # tells what flows in and out. What lies between is what it replaced.
     listed = loaded._get_ops_details()

@@ -48,6 +48,30 @@ def _match(**options: Any) -> Target:
     return MatchTarget(**options)
 
 
+def _sync(**options: Any) -> Target:
+    from device_bench.targets.sync import SyncTarget
+
+    return SyncTarget(**options)
+
+
+def _yardstick(**options: Any) -> Target:
+    from device_bench.targets.yardstick import YardstickTarget
+
+    return YardstickTarget(**options)
+
+
+def _segmentation_quality(**options: Any) -> Target:
+    from device_bench.targets.segmentation_quality import SegmentationQualityTarget
+
+    return SegmentationQualityTarget(**options)
+
+
+def _match_quality(**options: Any) -> Target:
+    from device_bench.targets.match_quality import MatchQualityTarget
+
+    return MatchQualityTarget(**options)
+
+
 TARGETS: dict[str, Callable[..., Target]] = {
     "null": _null,
     "model": _model,
@@ -55,4 +79,8 @@ TARGETS: dict[str, Callable[..., Target]] = {
     "embed": _embed,
     "search": _search,
     "match": _match,
+    "sync": _sync,
+    "yardstick": _yardstick,
+    "segmentation_quality": _segmentation_quality,
+    "match_quality": _match_quality,
 }

@@ -67,6 +67,17 @@ class ModelTarget:
             "inputs": [_shown(details) for details in self._native.get_input_details()],
             "outputs": [_shown(details) for details in self._native.get_output_details()],
             "runtime": self._runtime,
+            **self._delegation(),
+        }
+
+    def _delegation(self) -> dict[str, Any]:
+        """How many operators there are, and how many the delegate takes in how many partitions."""
+        listed = runtime.operators_of(self._native)
+        partitions = [each.partition for each in listed if each.partition is not None]
+        return {
+            "operators": len(listed),
+            "delegated": len(partitions),
+            "partitions": len(set(partitions)),
         }
 
     def _read(self) -> bytes:

@@ -129,7 +129,7 @@ def segmentation(
 
     from edgeseg.evaluation.segmentation import evaluate_segmentation, worst_sheet
 
-    pairing = _pairing(images, masks, split, split_name)
+    pairing = pairing_of(images, masks, split, split_name)
     # Told under --json too, on stderr: a figure over a part of the photos must not pass for one
     # over all of them.
     for path in pairing.unmatched[:_MAX_TOLD_FILES]:
@@ -157,9 +157,10 @@ def segmentation(
         console.print_line(str(sheet))
 
 
-def _pairing(
+def pairing_of(
     images: Path | None, masks: Path | None, split: Path | None, split_name: str
 ) -> Pairing:
+    """The labelled photos that the options of these names stand for."""
     from edgeseg.evaluation.labelled import pair_by_stem, pairs_of_split, restrict
 
     if images is not None and masks is not None:

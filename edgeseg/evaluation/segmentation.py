@@ -93,6 +93,11 @@ def evaluate_segmentation(
         )
         if on_progress is not None:
             on_progress(done, len(pairs))
+    return summarize(scores)
+
+
+def summarize(scores: Sequence[PhotoScore]) -> SegmentationScores:
+    """Reduce photos' figures, one at least, to those over all."""
     ious = [score.iou for score in scores]
     return SegmentationScores(
         images=len(scores),

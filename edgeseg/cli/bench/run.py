@@ -2,109 +2,128 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from edgeseg.cli import console
+from edgeseg.cli.bench import measuring
+from edgeseg.cli.bench.measuring import (
+    CatalogueOption,
+    ColdSamplesOption,
+    FilesArgument,
+    ImagesOption,
+    InterpreterChoice,
+    MasksOption,
+    Measuring,
+    MinutesOption,
+    PercentileOption,
+    PhotoOption,
+    ProcessesOption,
+    QueriesOption,
+    SamplesOption,
+    ScenarioOption,
+    SplitNameOption,
+    SplitOption,
+    SyncFromOption,
+    SyncRootOption,
+    TargetOption,
+)
+from edgeseg.cli.bench.output import HtmlOption, MarkdownOption, OutOption, deliver
 from edgeseg.cli.options import JsonOption, ThreadsOption
 
-_HELP = """Time models and bundles on this machine: cold and warm, percentiles, peak memory.
+_HELP = """Time models and bundles on this machine: percentiles with their intervals, and memory.
 
 Give any number of .tflite files and bundles; without any, the built-in bundle. All take turns in
-one run, each in a process of its own, and are compared with the first. A model's time is that of
+one run, each in processes of its own, and are compared with the first. A model's time is that of
 its network alone; a bundle is also timed from the photo's file to its matches, stage by stage, on
-drawn photos and a drawn catalogue unless you give your own.
+drawn photos and a drawn catalogue unless you give your own. With labelled photos (--split, or
+--images and --masks) or known matches (--queries with --catalogue) quality stands beside time.
 
+Scenarios: cold_start (a fresh process each), single_stream (one invocation after the other),
+sustained (without a pause, for minutes: does it slow down?), sync_while_matching (what a worker
+notices of a catalogue that arrives).
+
+\b
 Examples:
 
 \b
   edgeseg bench
-  edgeseg bench my.bundle peer.tflite --samples 200
+  edgeseg bench my.bundle peer.tflite --percentile 99 --html report.html
   edgeseg bench my.bundle --catalogue shop.catalogue --photo a.jpg --photo b.jpg --json
-  edgeseg bench a.tflite a.tflite                   how far apart noise alone puts two
+  edgeseg bench my.bundle --split labels.csv --queries queries.csv --catalogue shop.catalogue
+  edgeseg bench my.bundle --scenario sustained --minutes 10 --out hot.json
 """
 
-# Enough for a p99 of warm samples, and for a p90 of cold ones, which cost a process each.
-_WARM_SAMPLES = 100
-_COLD_SAMPLES = 10
 
-
-def register(app: typer.Typer) -> None:
+def register(group: typer.Typer) -> None:
     """Add the command to the group."""
-    app.command("run", help=_HELP)(run)
+    group.command("run", help=_HELP)(run)
 
 
 def run(
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="[BUNDLE | MODEL.tflite]...", help="Default: the built-in bundle."),
-    ] = None,
-    catalogue: Annotated[
-        Path | None,
-        typer.Option(metavar="CATALOGUE", help="Search this one. Default: a drawn one."),
-    ] = None,
-    photo: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="PHOTO", help="A photo to match; repeat for more. Default: drawn."),
-    ] = None,
-    target: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="KIND",
-            help="Of a bundle, time only: model, segment, embed, search, match; repeat for more. "
-            "Default: model, search and match.",
-        ),
-    ] = None,
+    paths: FilesArgument = None,
+    catalogue: CatalogueOption = None,
+    photo: PhotoOption = None,
+    images: ImagesOption = None,
+    masks: MasksOption = None,
+    split: SplitOption = None,
+    split_name: SplitNameOption = "val",
+    queries: QueriesOption = None,
+    scenario: ScenarioOption = None,
+    target: TargetOption = None,
     threads: ThreadsOption = 1,
-    samples: Annotated[
-        int, typer.Option(min=1, max=1_000_000, help="Warm invocations of each target.")
-    ] = _WARM_SAMPLES,
-    cold_samples: Annotated[
-        int, typer.Option(min=0, max=10_000, help="Fresh processes of each target; 0 for none.")
-    ] = _COLD_SAMPLES,
+    interpreter: Annotated[
+        InterpreterChoice | None,
+        typer.Option("--interpreter", help="Which, where both are installed."),
+    ] = None,
+    xnnpack: Annotated[
+        bool | None,
+        typer.Option("--xnnpack/--no-xnnpack", help="Whether the default delegate takes part."),
+    ] = None,
+    samples: SamplesOption = measuring.SAMPLES,
+    percentile: PercentileOption = None,
+    processes: ProcessesOption = measuring.PROCESSES,
+    cold_samples: ColdSamplesOption = measuring.COLD_SAMPLES,
+    minutes: MinutesOption = measuring.MINUTES,
+    sync_from: SyncFromOption = None,
+    sync_root: SyncRootOption = None,
+    out: OutOption = None,
+    html: HtmlOption = None,
+    markdown: MarkdownOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure and print; see ``_HELP``."""
     console.settings.quiet = as_json
-    from device_bench import report
-    from device_bench.plan import BUNDLE_TARGETS, DEFAULT_TARGETS, Inputs, plan
-    from device_bench.runner import SCENARIOS, run_bench
-    from device_bench.scenario import Scenario
+    asked = Measuring(
+        scenarios=measuring.chosen(scenario, cold_samples),
+        targets=target,
+        photos=photo or [],
+        images=images,
+        masks=masks,
+        split=split,
+        split_name=split_name,
+        queries=queries,
+        samples=samples,
+        percentile=percentile,
+        processes=processes,
+        cold_samples=cold_samples,
+        minutes=minutes,
+        sync_from=sync_from,
+        sync_root=sync_root,
+    )
+    asked.check(catalogue)
 
-    kinds = target or list(DEFAULT_TARGETS)
-    for kind in kinds:
-        if kind not in BUNDLE_TARGETS:
-            raise typer.BadParameter(f"--target {kind}: not one of {', '.join(BUNDLE_TARGETS)}")
-    if not paths:
-        from edgeseg.presets import preset_path
+    from device_bench.configuration import Configuration
+    from device_bench.target import Settings
+    from edgeseg import runtime
 
-        paths = [preset_path()]
-    counts = {"cold": cold_samples, "warm": samples}
-    scenarios: list[Scenario] = [SCENARIOS[name](n) for name, n in counts.items() if n]
-    with tempfile.TemporaryDirectory(prefix="edgeseg-bench-") as folder:
-        inputs = Inputs(photo or [], catalogue, Path(folder), threads)
-        result = run_bench(plan(paths, inputs, kinds), scenarios, threads, console.progress)
-    document = report.to_dict(result)
-    if as_json:
-        console.print_json(document)
-    else:
-        _print(document)
-
-
-def _print(document: dict[str, Any]) -> None:
-    from device_bench import report
-
-    for line in report.environment_lines(document):
-        console.print_line(line)
-    console.print_table(*report.target_rows(document))
-    for name in document["scenarios"]:
-        columns, rows = report.stage_rows(document, name)
-        if rows:
-            console.print_table(columns, rows)
-    for name, scenario in document["scenarios"].items():
-        console.print_line(f"{name}: {scenario['timed']}; {scenario['samples']} samples a target")
-    for note in document["notes"]:
-        console.print_line(f"note: {note}")
+    settings = Settings(
+        threads=threads,
+        interpreter=interpreter.value if interpreter else None,
+        xnnpack=runtime.uses_xnnpack() if xnnpack is None else xnnpack,
+    )
+    configurations = [
+        Configuration(path, settings, catalogue) for path in measuring.or_built_in(paths)
+    ]
+    deliver(measuring.measure(configurations, asked), out, html, markdown, as_json)

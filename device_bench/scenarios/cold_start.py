@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from device_bench.scenario import Launch, Outcome, Progress, Sample
+from device_bench.scenario import Launch, Outcome, Process, Progress, Sample, in_turn
 from device_bench.target import TargetSpec
 
 
-class Cold:
+class ColdStart:
     """Time a fresh process for each sample.
 
     A sample's total is ``load`` (files read and checked, interpreters created) plus ``first`` (the
@@ -18,23 +18,24 @@ class Cold:
     start) stand beside it and not in it: they belong to the installation more than to the model.
 
     The operating system's file cache is warm: dropping it takes root. The targets take turns, each
-    round in the opposite order, so that a disturbance hits all alike.
+    round in the opposite order, so that a disturbance hits all alike. The yardstick of a round is
+    the start of the null target's process.
 
     Args:
         samples: Fresh processes a target.
     """
 
-    name = "cold"
+    name = "cold_start"
     timed = "a fresh process: loading the target and its first invocation"
 
     def __init__(self, samples: int) -> None:
         if samples < 1:
-            raise ValueError("cold needs one sample or more")
+            raise ValueError("cold_start needs one sample or more")
         self._samples = samples
 
     def settings(self) -> Mapping[str, Any]:
         """The number of fresh processes."""
-        return {"samples": self._samples}
+        return {"samples": self._samples, "processes": self._samples}
 
     def measure(
         self, specs: Sequence[TargetSpec], launch: Launch, progress: Progress[int]
@@ -42,8 +43,13 @@ class Cold:
         """See ``Scenario.measure``."""
         outcomes = [Outcome() for _ in specs]
         for turn in progress(range(self._samples), self._samples, "cold starts"):
-            for position in _in_turn(len(specs), turn):
+            for position in in_turn(len(specs), turn):
                 _start_once(specs[position], launch, outcomes[position])
+            for spec, outcome in zip(specs, outcomes, strict=True):
+                if spec.kind == "null":
+                    start_ns = outcome.processes[-1].samples[0].steps_ns["process"]
+                    for other in outcomes:
+                        other.processes[-1].yardstick_ns = start_ns
         return outcomes
 
 
@@ -55,10 +61,13 @@ def _start_once(spec: TargetSpec, launch: Launch, outcome: Outcome) -> None:
         process_ns = worker.age_ns()
         ending = worker.end()
     steps_ns = {"import": import_ns, "load": load_ns, "first": first_ns, "process": process_ns}
-    outcome.samples.append(Sample(load_ns + first_ns, steps_ns))
-    outcome.peak_memory_bytes = max(outcome.peak_memory_bytes or 0, ending.peak_memory_bytes)
     outcome.facts = ending.facts
-
-
-def _in_turn(count: int, turn: int) -> Sequence[int]:
-    return range(count) if turn % 2 == 0 else range(count - 1, -1, -1)
+    outcome.processes.append(
+        Process(
+            samples=[Sample(load_ns + first_ns, steps_ns)],
+            import_ns=import_ns,
+            load_ns=load_ns,
+            peak_memory_bytes=ending.peak_memory_bytes,
+            steady_memory_bytes=ending.steady_memory_bytes,
+        )
+    )

@@ -1,0 +1,177 @@
+"""A report's document as rows of tables, for whatever shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+#: A title, columns and rows.
+Table = tuple[str, list[str], list[list[str]]]
+
+
+def tables(report: Mapping[str, Any]) -> list[Table]:
+    """All tables of a report that have rows, those of quality first."""
+    made = [_configurations(report)]
+    for scenario in report["scenarios"]:
+        made += [_targets(report, scenario), *_stages(report, scenario)]
+    made += [_courses(report)]
+    return [table for table in made if table[2]]
+
+
+def environment_lines(report: Mapping[str, Any]) -> list[str]:
+    """The circumstances, a sentence a line."""
+    told = report["environment"]
+    clocks = told["frequencies_mhz"]
+    cores = [f"{told['usable_cores']} of {told['cores']} cores"]
+    cores += [f"{max(clocks):.0f} MHz"] if clocks else []
+    cores += [f"governor {', '.join(told['governors']) or 'unreadable'}"]
+    heat = told["temperature_c"]
+    cores += [f"{heat} degrees C before"] if heat is not None else []
+    after = report["afterwards"]["temperature_c"]
+    cores += [f"{after} after"] if after is not None else []
+    features = " ".join(told["cpu_features"]) or "none known"
+    libraries = [f"{name} {version}" for name, version in told["libraries"].items()]
+    memory = f", {told['memory_bytes'] / 1e9:.1f} GB" if told["memory_bytes"] else ""
+    overhead = report["harness_overhead_ms"]
+    lines = [
+        f"{told['cpu'] or told['machine']} ({told['machine']}; {', '.join(cores)}; {features})"
+        + memory,
+        ", ".join(
+            [
+                *(told["interpreters"] or ["no interpreter"]), told["python"], *libraries,
+                told["system"], *([told["libc"]] if told["libc"] else []),
+            ]
+        ),
+    ]  # fmt: skip
+    if overhead is not None:
+        lines.append(
+            f"the harness itself takes {overhead['p50_ms'] * 1000:.1f} microseconds a sample "
+            f"(at most {overhead['max_ms'] * 1000:.0f})"
+        )
+    return lines
+
+
+def scenario_lines(report: Mapping[str, Any]) -> list[str]:
+    """What was timed in each scenario, a sentence a line."""
+    lines = []
+    for name, scenario in report["scenarios"].items():
+        said = [
+            f"{scenario[key]} {unit}"
+            for key, unit in (("samples", "samples"), ("minutes", "minutes"))
+            if key in scenario
+        ]
+        if scenario["processes"] > 1 and name != "cold_start":
+            said.append(f"{scenario['processes']} processes")
+        lines.append(f"{name}: {scenario['timed']}; {', '.join(said)} a target")
+    return lines
+
+
+def _targets(report: Mapping[str, Any], scenario: str) -> Table:
+    figures = [target["scenarios"][scenario] for target in report["targets"]]
+    spent = any(each["energy_j"] is not None for each in figures)
+    columns = ["target", "p50 ms", "p90 ms", "p99 ms", "max ms", "load ms", "peak MB", "steady MB"]
+    columns += [*(["mJ"] if spent else []), "ratio"]
+    rows = []
+    for target, each in zip(report["targets"], figures, strict=True):
+        row = [target["name"], *_percentiles(each), _ms(each["max_ms"]), _ms(each["load_ms"])]
+        for key in ("peak_memory_bytes", "steady_memory_bytes"):
+            row.append("-" if each[key] is None else f"{each[key] / 1e6:.0f}")
+        if spent:
+            joules = each["energy_j"]
+            row.append("-" if joules is None else f"{joules * 1000:.1f}")
+        ratio = each["ratio_to_first"]
+        row.append("-" if ratio is None else f"{ratio:.2f}x")
+        rows.append(row)
+    return scenario, columns, rows
+
+
+def _configurations(report: Mapping[str, Any]) -> Table:
+    """Quality beside milliseconds; nothing where no quality was measured."""
+    columns = ["configuration", "IoU", "recall@1", "recall@10", "p50 ms", "p90 ms", "peak MB"]
+    rows = []
+    for each in report["configurations"]:
+        if not each["quality"]:
+            continue
+        segmentation = each["quality"].get("segmentation", {})
+        matched = each["quality"].get("match", {})
+        figures = slowest(report, each["name"])
+        rows.append(
+            [
+                each["name"],
+                _quality(segmentation.get("iou_mean"), segmentation.get("iou_mean_interval")),
+                *(
+                    _quality(matched.get(name), matched.get("intervals", {}).get(name))
+                    for name in ("recall_at_1", "recall_at_10")
+                ),
+                *(_percentiles(figures)[:2] if figures else ("-", "-")),
+                f"{figures['peak_memory_bytes'] / 1e6:.0f}" if figures else "-",
+            ]
+        )
+    return "Quality beside time", columns, rows
+
+
+def slowest(report: Mapping[str, Any], configuration: str) -> Mapping[str, Any] | None:
+    """The figures of a configuration's most complete target in the last scenario.
+
+    A match contains all the others, and a segmentation its network.
+    """
+    last = list(report["scenarios"])[-1]
+    for kind in ("match", "segment", "model", "embed", "search"):
+        for target in report["targets"]:
+            if target["configuration"] == configuration and target["kind"] == kind:
+                figures: Mapping[str, Any] = target["scenarios"][last]
+                return figures
+    return None
+
+
+def _stages(report: Mapping[str, Any], scenario: str) -> list[Table]:
+    """The medians of the stages of every target that has more than one; alike ones in a table."""
+    found: dict[tuple[str, ...], list[list[str]]] = {}
+    for target in report["targets"]:
+        stages = target["scenarios"][scenario]["stages"]
+        if len(stages) > 1:
+            medians = [_ms(stage["p50_ms"]) for stage in stages.values()]
+            found.setdefault(tuple(stages), []).append([target["name"], *medians])
+    return [
+        (f"{scenario}: stages", ["target", *(f"{name} p50 ms" for name in names)], rows)
+        for names, rows in found.items()
+    ]
+
+
+def _courses(report: Mapping[str, Any]) -> Table:
+    """What a scenario changed: from its start to its end, or against the baseline."""
+    columns = ["target", "scenario", "before p50 ms", "p50 ms", "before p99 ms", "p99 ms", "ratio"]
+    rows = []
+    for target in report["targets"]:
+        for name, figures in target["scenarios"].items():
+            baseline = figures["baseline"]
+            if baseline is not None:
+                ratio = figures["p50_ms"] / baseline["p50_ms"] if baseline["p50_ms"] else None
+                told = [_ms(each[p]) for p in ("p50_ms", "p99_ms") for each in (baseline, figures)]
+            elif figures["drift"] is not None:
+                ratio = figures["drift"]
+                ends = [figures["slices"][at]["p50_ms"] for at in (0, -1)]
+                told = [*map(_ms, ends), "-", "-"]
+            else:
+                continue
+            rows.append([target["name"], name, *told, "-" if ratio is None else f"{ratio:.2f}x"])
+    return "Before, and under the scenario", columns, rows
+
+
+def _percentiles(figures: Mapping[str, Any]) -> Sequence[str]:
+    median = _ms(figures["p50_ms"])
+    if figures["p50_interval_ms"] is not None:
+        median += " ({}-{})".format(*(_ms(end) for end in figures["p50_interval_ms"]))
+    return [median, _ms(figures["p90_ms"]), _ms(figures["p99_ms"])]
+
+
+def _quality(value: float | None, interval: Sequence[float] | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" + (f" ({interval[0]:.3f}-{interval[1]:.3f})" if interval else "")
+
+
+def _ms(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.1f}" if value >= 10 else f"{value:.3f}"
