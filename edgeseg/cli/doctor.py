@@ -79,7 +79,11 @@ def doctor(
         extras=console.EXTRA_MODULES,
         timeout_s=timeout,
     )
-    findings = list(console.progress(examine(request), None, "examining"))
+    findings: list[Finding] = []
+    with console.progress_reporter("examining") as report:
+        for finding in examine(request):
+            findings.append(finding)
+            report(len(findings), len(findings) + 1)
     told = document(findings)
     if as_json:
         console.print_json(told)

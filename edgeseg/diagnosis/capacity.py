@@ -68,7 +68,7 @@ def _threads(machine: Machine) -> Finding:
     found += f", limited to the time of {quota:g}"
     if quota >= 1.0:
         return Finding("threads", "ok", found, facts=facts)
-    why = f"a control group leaves {quota:g} of a core's time: all takes {1 / quota:.1f} times as long"
+    why = f"a control group leaves {quota:g} of a core's time: it takes {1 / quota:.1f}x as long"
     return Finding("threads", "warning", found, why, facts=facts)
 
 

@@ -6,7 +6,7 @@ import importlib.metadata
 import importlib.util
 import platform
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from edgeseg import __version__
@@ -121,31 +121,32 @@ def extra_finding(
         modules: that it brings, for an installation that does not know it.
         needed: whether it was asked for.
     """
-    name = f"extra {extra}"
-    lacking, other = list(_lacks(installation, extra, modules)), []
-    if extra in installation.extras:
-        asked = declared(installation.lines, extra)
-        versions = {each: installed_version(each.name) for each in asked}
-        lacking = [each.specifier for each, version in versions.items() if version is None]
-        other = [
-            f"{each.name} {version} (asked for: {each.versions})"
-            for each, version in versions.items()
-            if version is not None and not each.takes(version)
-        ]
-        if not asked:
-            why = f"no package of it is published for {platform.machine()} and this Python"
-            if needed:
-                return Finding(name, "broken", "nothing to install", why)
-            return Finding(name, "absent", "nothing to install")
+    name, mend = f"extra {extra}", pip("install", f"edgeseg[{extra}]")
+    versions = {each: installed_version(each.name) for each in declared(installation.lines, extra)}
+    lacking = [each.specifier for each, version in versions.items() if version is None]
+    other = [
+        f"{each.name} {version} (asked for: {each.versions})"
+        for each, version in versions.items()
+        if version is not None and not each.takes(version)
+    ]
+    unpublished = False
+    if not lacking:
+        lacking = [each for each in sorted(modules) if importlib.util.find_spec(each) is None]
+        # All that is asked for here is installed, and its modules are still not there.
+        unpublished = bool(lacking) and extra in installation.extras
     facts = {"extra": extra, "lacks": lacking, "other_versions": other, "needed": needed}
-    mend = pip("install", f"edgeseg[{extra}]")
     if not lacking and not other:
         return Finding(name, "ok", "complete", facts=facts)
     told = ", ".join([*(f"no {each}" for each in lacking), *other])
+    if unpublished:
+        mend = ""
+        told += f": not published for {platform.machine()} and Python {platform.python_version()}"
     if not needed:
         return Finding(name, "absent", told, mend=mend, facts=facts)
     if lacking:
-        return Finding(name, "broken", "incomplete", f"{told}: it was asked for", mend, facts)
+        return Finding(
+            name, "broken", "incomplete", f"it was asked for, and has {told}", mend, facts
+        )
     return Finding(name, "warning", "other versions", told, mend, facts)
 
 
@@ -161,10 +162,3 @@ def tried_extra_finding(finding: Finding, outcome: Outcome) -> Finding:
         mend=finding.mend
         or pip("install", "--force-reinstall", f"edgeseg[{finding.facts['extra']}]"),
     )
-
-
-def _lacks(installation: Installation, extra: str, modules: Collection[str]) -> Iterator[str]:
-    if extra not in installation.extras:
-        for module in sorted(modules):
-            if importlib.util.find_spec(module) is None:
-                yield module

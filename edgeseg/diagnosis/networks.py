@@ -9,9 +9,11 @@ from edgeseg.diagnosis.child import Outcome
 from edgeseg.diagnosis.finding import Finding, pip
 
 ROLES = ("segmenter", "embedder")
-# The least agreement with the answers of x86-64, and why: `edgeseg.diagnosis.selftest`.
-LEAST_IOU = 0.99
-LEAST_COSINE = 0.998
+# LiteRT with XNNPACK and tflite-runtime, which computes with other kernels, differ by a step of the
+# outputs' 8 bits here and there: IoU 0.9996 (6 pixels of the mask's edge) and cosine 0.9999, the worst
+# of three presets. Ten times that is still rounding; a wrong kernel or channel order is far below.
+LEAST_IOU = 0.995
+LEAST_COSINE = 0.999
 
 
 def delegated_share(facts: Mapping[str, Any]) -> str:

@@ -21,12 +21,6 @@ from edgeseg.formats.bundle import Bundle
 from edgeseg.imaging import Photo
 from edgeseg.segmenter import Segmenter
 
-# Measured between LiteRT with XNNPACK, LiteRT's reference kernels and tflite-runtime on x86-64: the
-# worst were an IoU of 0.9987 and a cosine of 0.99986 (three presets). An output differs by a step of
-# its 8 bits there, which moves single pixels of the mask's edge; a wrong kernel moves all.
-LEAST_IOU = 0.99
-LEAST_COSINE = 0.998
-
 _ANSWERS = "answers.json"
 _HEIGHT_PX, _WIDTH_PX = 288, 240
 
