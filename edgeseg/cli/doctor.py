@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from enum import Enum
 from pathlib import Path
@@ -96,6 +97,7 @@ def doctor(
 def _print(findings: Iterable[Finding]) -> None:
     rows = [(each.name, each.found, each.status) for each in findings]
     console.print_table(("check", "found", "status"), rows)
+    sys.stdout.flush()  # the table comes before what is wrong, also in a log of both
     broken = [each for each in findings if each.status == "broken"]
     warnings = [each for each in findings if each.status == "warning"]
     for kind, problems in (("", broken), ("warning: ", warnings)):

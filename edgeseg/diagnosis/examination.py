@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -28,6 +28,7 @@ from edgeseg.diagnosis.requirements import installed_version
 # Of the JSON document that :func:`document` makes; a field may be added to it without a new number.
 FORMAT_VERSION = 1
 _PURE = ("typer", "rich")
+_UNTRIED_SELFTEST = Outcome("untried", detail="not tried without an interpreter that works")
 
 
 @dataclass(frozen=True)
@@ -84,11 +85,16 @@ def examine(request: Request) -> Iterator[Finding]:
             return Outcome("untried", detail=f"not tried without {' and '.join(blocked)}")
         return run(task, **arguments)
 
-    ran = run_unless_blocked("networks", bundle=bundle)
-    yield interpreter.interpreter_finding(known, machine, interpreter.versions_here(), ran)
-    yield from networks.network_findings(request.bundle, ran)
+    # The built-in bundle shows whether the interpreter works; any other is to blame for its own.
     tested = run_unless_blocked("selftest")
-    yield networks.selftest_finding(tested)
+    ran = run_unless_blocked("networks", bundle=bundle)
+    trial = tested if tested.done or interpreter.is_to_blame(tested) else ran
+    trial = replace(trial, facts={**ran.facts, **tested.facts})
+    versions = interpreter.versions_here()
+    yield interpreter.interpreter_finding(known, machine, versions, trial)
+    blamed = interpreter.is_to_blame(trial)
+    yield from networks.network_findings(request.bundle, ran, blame=not blamed)
+    yield networks.selftest_finding(_UNTRIED_SELFTEST if blamed else tested)
     outcomes = [tested]
     if request.catalogue:
         searched = run_unless_blocked("catalogue", bundle=bundle, catalogue=request.catalogue)
@@ -129,17 +135,25 @@ def document(findings: list[Finding]) -> dict[str, Any]:
 
 
 def _libraries(known: Installation, run: Callable[[str], Outcome]) -> Iterator[Finding]:
-    tried = run("numpy")
-    asked = known.requirement("numpy")
-    numpy = libraries.library_finding("numpy", asked, installed_version("numpy"), tried)
+    # Where tflite-runtime is the interpreter, NumPy and OpenCV have to be older, as its extra says.
+    versions = interpreter.versions_here()
+    extra = "tflite" if versions[interpreter.TFLITE] and not versions[interpreter.LITERT] else ""
+    asked = known.requirement("numpy", extra)
+    version, there = installed_version("numpy"), _is_there("numpy")
+    numpy = libraries.library_finding("numpy", asked, version, there, run("numpy"))
     yield numpy
     needs = ["numpy"] if numpy.status == "broken" else []
-    asked = known.requirement(libraries.HEADLESS)
+    asked = known.requirement(libraries.HEADLESS, extra)
     found = {name: installed_version(name) for name in libraries.OPENCVS}
     installed = {name: version for name, version in found.items() if version is not None}
-    yield libraries.opencv_finding(asked, installed, run("opencv"), needs)
+    yield libraries.opencv_finding(asked, installed, _is_there("cv2"), run("opencv"), needs)
     asked, version = known.requirement("hnswlib"), installed_version("hnswlib")
-    yield libraries.library_finding("hnswlib", asked, version, run("hnswlib"), needs)
+    there = _is_there("hnswlib")
+    yield libraries.library_finding("hnswlib", asked, version, there, run("hnswlib"), needs)
+
+
+def _is_there(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
 
 
 def _extras(
@@ -151,7 +165,7 @@ def _extras(
         finding = installation.extra_finding(known, extra, modules, needed)
         # What is asked for is tried as well: TensorFlow dies on a processor without AVX.
         if needed and finding.status != "broken":
-            there = [name for name in sorted(modules) if importlib.util.find_spec(name) is not None]
+            there = [name for name in sorted(modules) if _is_there(name)]
             finding = installation.tried_extra_finding(finding, run("modules", modules=there))
         yield finding
 

@@ -37,9 +37,16 @@ class Installation:
     lines: tuple[str, ...]
     extras: tuple[str, ...]
 
-    def requirement(self, name: str) -> Requirement:
-        """What is asked of a distribution on this machine; any version where nothing is."""
-        return next((each for each in declared(self.lines) if each.name == name), Requirement(name))
+    def requirement(self, name: str, extra: str = "") -> Requirement:
+        """What is asked of a distribution on this machine; any version where nothing is.
+
+        Args:
+            name: of the distribution.
+            extra: whose requirement comes before that without any.
+        """
+        narrower = declared(self.lines, extra) if extra else ()
+        asked = (*narrower, *declared(self.lines))
+        return next((each for each in asked if each.name == name), Requirement(name))
 
 
 def read_installation() -> Installation:
@@ -104,7 +111,7 @@ def pure_finding(installation: Installation, name: str) -> Finding:
     facts = {"version": version, "asked": asked.versions}
     mend = pip("install", asked.specifier)
     if version is None and importlib.util.find_spec(name) is None:
-        return Finding(name, "broken", "not installed", "edgeseg needs it", mend, facts)
+        return Finding(name, "broken", "not installed", "it is not installed", mend, facts)
     if version is not None and not asked.takes(version):
         return Finding(name, "warning", version, f"edgeseg asks for {asked.versions}", mend, facts)
     return Finding(name, "ok", version or "without metadata", facts=facts)

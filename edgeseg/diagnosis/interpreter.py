@@ -31,13 +31,14 @@ def versions_here() -> dict[str, str | None]:
 def interpreter_finding(
     installation: Installation, machine: Machine, versions: Mapping[str, str | None], run: Outcome
 ) -> Finding:
-    """Which interpreter there is, and whether it runs a bundle's networks.
+    """Which interpreter there is, and whether it runs the built-in bundle's networks.
 
     Args:
         installation: what edgeseg asks for.
         machine: this one.
         versions: of ``LITERT``, ``TFLITE`` and ``numpy``; None for what is not installed.
-        run: how the task ``networks`` ended.
+        run: how the task ``selftest`` ended, or ``networks`` where the built-in bundle does not
+            open; with all facts of both.
     """
     runtime = str(run.facts.get("interpreter", ""))
     asked = installation.requirement(LITERT)
@@ -55,12 +56,12 @@ def interpreter_finding(
     if "segmenter" in delegated:
         found += f"; XNNPACK takes {delegated['segmenter']} operators of the segmenter"
     if not found:
-        why = f"no TFLite interpreter: {run.told()}" if run.detail else "no TFLite interpreter"
         told, mend = _to_install(installation, machine)
-        return Finding("interpreter", "broken", "not installed", told or why, mend, facts)
+        why = told or "no TFLite interpreter is installed"
+        return Finding("interpreter", "broken", "not installed", why, mend, facts)
     if run.untried:
         return Finding("interpreter", "absent", f"{found}, {run.detail}", facts=facts)
-    if run.done or not _is_its_fault(run):
+    if not is_to_blame(run):
         version = versions.get(LITERT) if runtime.startswith(LITERT) else None
         if version and not asked.takes(version):
             why = f"edgeseg asks for {asked.specifier} on {machine.machine}"
@@ -84,9 +85,9 @@ def interpreter_finding(
     return Finding("interpreter", "broken", found, why, mend, facts)
 
 
-def _is_its_fault(run: Outcome) -> bool:
-    """A bundle that does not read says nothing of the interpreter."""
-    return run.stage != "reading the bundle"
+def is_to_blame(run: Outcome) -> bool:
+    """Whether a trial failed by the interpreter; a bundle that does not read says nothing."""
+    return not run.done and not run.untried and not run.stage.startswith("reading ")
 
 
 def _in_range(asked: Requirement, versions: Mapping[str, str | None]) -> bool:

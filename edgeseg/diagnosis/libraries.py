@@ -17,7 +17,12 @@ _DESKTOP_LIBRARIES = ("libGL", "libgthread", "libglib", "libSM", "libXext", "lib
 
 
 def library_finding(
-    name: str, asked: Requirement, version: str | None, outcome: Outcome, needs: Sequence[str] = ()
+    name: str,
+    asked: Requirement,
+    version: str | None,
+    there: bool,
+    outcome: Outcome,
+    needs: Sequence[str] = (),
 ) -> Finding:
     """What is to be said of NumPy, hnswlib, or another library that was tried.
 
@@ -25,6 +30,7 @@ def library_finding(
         name: of the check.
         asked: what edgeseg asks for.
         version: that is installed; None where there is no metadata.
+        there: whether its module is found.
         outcome: how the trial ended.
         needs: libraries that it works on and that are broken themselves.
     """
@@ -37,8 +43,8 @@ def library_finding(
             return Finding(name, "warning", told, why, mend, facts)
         found = told or "version unknown"
         return Finding(name, "ok", found if version else f"{found}, without metadata", facts=facts)
-    if told is None and outcome.ending == "import" and not outcome.facts:
-        return Finding(name, "broken", "not installed", outcome.told(), mend, facts)
+    if told is None and not there:
+        return Finding(name, "broken", "not installed", "it is not installed", mend, facts)
     found = told or "does not load"
     if needs:
         why = f"could not be tried without {' and '.join(needs)}: mend that first"
@@ -51,20 +57,25 @@ def library_finding(
 
 
 def opencv_finding(
-    asked: Requirement, installed: Mapping[str, str], outcome: Outcome, needs: Sequence[str] = ()
+    asked: Requirement,
+    installed: Mapping[str, str],
+    there: bool,
+    outcome: Outcome,
+    needs: Sequence[str] = (),
 ) -> Finding:
     """What is to be said of OpenCV, which is published under four names.
 
     Args:
         asked: what edgeseg asks for.
         installed: versions by those of ``OPENCVS`` that are.
+        there: whether the module cv2 is found.
         outcome: how the trial ended.
         needs: libraries that it works on and that are broken themselves.
     """
     others = [name for name in installed if name != HEADLESS]
     if not others:
         version = installed.get(HEADLESS)
-        finding = library_finding("opencv", asked, version, outcome, needs)
+        finding = library_finding("opencv", asked, version, there, outcome, needs)
         if finding.status == "broken" and _is_desktop(outcome):
             why = f"{outcome.told()}: what is loaded as cv2 is made for a desktop"
             return Finding("opencv", "broken", finding.found, why, finding.mend, finding.facts)

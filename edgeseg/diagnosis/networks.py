@@ -8,10 +8,12 @@ from typing import Any
 from edgeseg.diagnosis.child import Outcome
 from edgeseg.diagnosis.finding import Finding, pip
 
+_REINSTALL = pip("install", "--force-reinstall", "--no-deps", "edgeseg")
 ROLES = ("segmenter", "embedder")
 # LiteRT with XNNPACK and tflite-runtime, which computes with other kernels, differ by a step of the
-# outputs' 8 bits here and there: IoU 0.9996 (6 pixels of the mask's edge) and cosine 0.9999, the worst
-# of three presets. Ten times that is still rounding; a wrong kernel or channel order is far below.
+# outputs' 8 bits here and there: IoU 0.9996 (6 pixels of the mask's edge) and cosine 0.9999, the
+# worst of three presets; LiteRT on 64-bit ARM gives 1.0 and 0.9999. Ten times that may still be
+# rounding; swapped channels or a picture that is off by four pixels are below.
 LEAST_IOU = 0.995
 LEAST_COSINE = 0.999
 
@@ -21,29 +23,22 @@ def delegated_share(facts: Mapping[str, Any]) -> str:
     return f"{facts['delegated']} of {facts['operators']}"
 
 
-def network_findings(bundle: str, run: Outcome) -> Iterator[Finding]:
+def network_findings(bundle: str, run: Outcome, blame: bool = True) -> Iterator[Finding]:
     """The bundle and each of its networks.
 
     Args:
         bundle: as it was named; empty for the one that edgeseg carries.
         run: how the task ``networks`` ended.
+        blame: False where the interpreter runs no network, so that it says nothing of these.
     """
     if run.untried:
         yield Finding("bundle", "absent", run.detail)
         return
     told: dict[str, Any] | None = run.facts.get("bundle")
     if told is None:
-        why = run.told()
-        if run.ending == "import":
-            why = f"could not be read without what is missing: {why}"
-            mend = ""
-        elif bundle:
-            # Which of the two made it is not known; the digests say only that it is another file.
-            mend = "edgeseg doctor"
-            why += "; without --bundle, the one that edgeseg carries is examined"
-        else:
-            mend = pip("install", "--force-reinstall", "--no-deps", "edgeseg")
-        yield Finding("bundle", "broken", bundle or "the built-in one", why, mend)
+        # What to do with a file of their own, people know; the message names the ways.
+        mend = "" if bundle else _REINSTALL
+        yield Finding("bundle", "broken", bundle or "the built-in one", run.told(), mend)
         return
     yield Finding("bundle", "ok", f"{told['path']}, its digests match", facts=told)
     for role in ROLES:
@@ -54,10 +49,12 @@ def network_findings(bundle: str, run: Outcome) -> Iterator[Finding]:
             yield Finding(role, "ok", found, facts=facts)
         elif role == "embedder" and not told["embedder"]:
             yield Finding(role, "absent", "the bundle has none: it segments and does not match")
-        elif run.stage.endswith(f"the {role}") or run.stage.endswith(f"the {role}'s operators"):
-            yield Finding(role, "broken", "does not run", run.told(), _another(bundle, run))
+        elif not blame:
+            yield Finding(role, "absent", "not tried without an interpreter that works")
+        elif role in run.stage:
+            yield Finding(role, "broken", "does not run", f"{run.told()}: use another bundle")
         else:
-            yield Finding(role, "broken", "not tried", "the interpreter failed before it")
+            yield Finding(role, "absent", "not tried, for what is before it does not run")
 
 
 def selftest_finding(outcome: Outcome) -> Finding:
@@ -71,8 +68,8 @@ def selftest_finding(outcome: Outcome) -> Finding:
     if outcome.untried:
         return Finding("self-test", "absent", outcome.detail, facts=facts)
     if not outcome.done or iou is None or cosine is None:
-        why = outcome.told() or "no answer is stored for the bundle that edgeseg carries"
-        return Finding("self-test", "broken", "did not run", why, facts=facts)
+        why = outcome.told() or "this edgeseg has stored no answer for the bundle that it carries"
+        return Finding("self-test", "broken", "did not run", why, _REINSTALL, facts)
     found = f"mask IoU {iou:.4f}, embedding cosine {cosine:.4f} with x86-64's"
     if iou >= LEAST_IOU and cosine >= LEAST_COSINE:
         return Finding("self-test", "ok", found, facts=facts)
@@ -82,10 +79,3 @@ def selftest_finding(outcome: Outcome) -> Finding:
     )
     mend = pip("install", "--force-reinstall", "--no-cache-dir", "edgeseg")
     return Finding("self-test", "broken", found, why, mend, facts)
-
-
-def _another(bundle: str, run: Outcome) -> str:
-    """Whether the network or the interpreter is to blame is seen with another bundle."""
-    if run.ending == "error" and bundle:
-        return "edgeseg doctor"
-    return ""

@@ -1,7 +1,7 @@
 """Sick installations: modules and distributions that stand before the real ones on the path.
 
-A child process finds modules where its parent does, so what is put before the real ones here is what
-the child gets, and this process, which has the real ones loaded, is not touched.
+A child process finds modules where its parent does, so it gets what is put before the real ones
+here, and this process, which has the real ones loaded, is not touched.
 """
 
 from __future__ import annotations

@@ -36,10 +36,15 @@ def test_edgeseg_is_what_is_installed() -> None:
 def test_the_metadata_beside_it_is_read(sick_path: Path, installed: Installed) -> None:
     installed("edgeseg", "9.9")
     path = sick_path / "edgeseg-9.9.dist-info" / "METADATA"
-    path.write_text(path.read_text() + "Requires-Dist: numpy>=1.26\nProvides-Extra: sync\n")
+    path.write_text(
+        path.read_text()
+        + "Requires-Dist: numpy>=1.26\nProvides-Extra: sync\n"
+        + "Requires-Dist: numpy<2,>=1.26; extra == 'tflite'\n"
+    )
     known = installation.read_installation()
     assert (known.version, known.extras) == ("9.9", ("sync",))
     assert known.requirement("numpy").versions == ">=1.26"
+    assert known.requirement("numpy", "tflite").versions == ">=1.26,<2"
     assert known.requirement("hnswlib").versions == ""
 
 

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import platform
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from edgeseg.diagnosis.child import Outcome, in_child
 from edgeseg.diagnosis.installation import Installation
-from edgeseg.diagnosis.interpreter import LITERT, TFLITE, interpreter_finding
+from edgeseg.diagnosis.interpreter import LITERT, TFLITE, interpreter_finding, is_to_blame
 from edgeseg.diagnosis.machine import Machine, read_machine
 from edgeseg.diagnosis.networks import network_findings, selftest_finding
 from tests.edgeseg.diagnosis.conftest import Fake, Installed
@@ -35,7 +36,9 @@ def _machine(monkeypatch: pytest.MonkeyPatch, machine: str, **changes: object) -
 def test_it_runs() -> None:
     run = in_child("networks", {"bundle": None})
     assert run.done, run
-    finding = interpreter_finding(KNOWN, read_machine(), NONE | {LITERT: "2.1.6"}, run)
+    tried = replace(run, facts={**run.facts, **in_child("selftest").facts})
+    finding = interpreter_finding(KNOWN, read_machine(), NONE | {LITERT: "2.1.6"}, tried)
+    assert (finding.status, finding.facts["ending"]) == ("ok", "done")
     assert "operators of the segmenter" in finding.found
     assert [each.status for each in network_findings("", run)] == ["ok", "ok", "ok"]
 
@@ -48,14 +51,16 @@ def test_tflite_runtime_beside_numpy_2(fake: Fake, installed: Installed) -> None
         "class Interpreter:\n    def __init__(self, **_): raise SystemError('initialization')\n",
     )
     installed("tflite-runtime", "2.14.0")
-    run = in_child("networks", {"bundle": None})
+    run = in_child("selftest")
     versions = {LITERT: None, TFLITE: "2.14.0", "numpy": "2.4.6"}
     finding = interpreter_finding(KNOWN, read_machine(), versions, run)
     assert finding.status == "broken"
     assert "does not work beside NumPy 2.4.6" in finding.why
     assert finding.mend == f"{PIP} install 'edgeseg[tflite]'"
-    told = {each.name: each.status for each in network_findings("", run)}
-    assert told == {"bundle": "ok", "segmenter": "broken", "embedder": "broken"}
+    assert is_to_blame(run)
+    run = in_child("networks", {"bundle": None})
+    told = {each.name: each.status for each in network_findings("", run, blame=False)}
+    assert told == {"bundle": "ok", "segmenter": "absent", "embedder": "absent"}
 
 
 def test_litert_2_3_dies_on_arm(
@@ -133,6 +138,14 @@ def test_a_damaged_bundle_is_no_fault_of_the_interpreter(tmp_path: Path) -> None
     (bundle,) = network_findings(str(damaged), run)
     assert (bundle.name, bundle.status) == ("bundle", "broken")
     assert "damaged" in bundle.why
+
+
+def test_a_network_is_to_blame_where_another_one_runs() -> None:
+    facts = {"bundle": {"path": "own.bundle", "embedder": True}}
+    run = Outcome("signal", facts, "running the segmenter", "SIGSEGV")
+    segmenter, embedder = list(network_findings("own.bundle", run))[1:]
+    assert (segmenter.status, embedder.status) == ("broken", "absent")
+    assert "died with SIGSEGV while running the segmenter" in segmenter.why
 
 
 @pytest.mark.parametrize(
