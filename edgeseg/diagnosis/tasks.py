@@ -142,7 +142,8 @@ def _networks(teller: Teller, bundle: str | None) -> None:
     import numpy as np
 
     from edgeseg.errors import ModelContractError
-    from edgeseg.interpreter import Interpreter, operators
+    from edgeseg.interpreter import Interpreter
+    from edgeseg.runtime import operators
 
     models = {"segmenter": opened.segmenter_model, "embedder": opened.embedder_model}
     for role, model in models.items():
@@ -177,7 +178,7 @@ def _selftest(teller: Teller) -> None:
     opened = open_bundle(None)
     teller.facts(created=opened.manifest.created)
     teller.stage("importing the interpreter")
-    from edgeseg.interpreter import runtime_name
+    from edgeseg.runtime import runtime_name
 
     teller.facts(interpreter=runtime_name())
     teller.stage("running both networks on the drawn picture")
