@@ -1,7 +1,7 @@
 """A bare loop over the interpreter, in a process of its own: what `edgeseg bench` is held against.
 
-It knows nothing of edgeseg. ``python bare_loop.py MODEL`` loads a ``.tflite`` file, fills its inputs
-with zeros or noise, and for each line of input, a number, prints so many times in nanoseconds.
+It knows nothing of edgeseg. ``python bare_loop.py MODEL`` loads a ``.tflite`` file, fills its
+inputs with noise, and for each line of input, a number, prints so many times in nanoseconds.
 """
 
 from __future__ import annotations

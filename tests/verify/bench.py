@@ -1,4 +1,4 @@
-"""Whether `edgeseg bench` tells the truth: its own cost, a bare loop beside it, and known changes."""
+"""Whether `edgeseg bench` tells the truth: its own cost, a bare loop, and known changes."""
 
 from __future__ import annotations
 
