@@ -55,7 +55,10 @@ def require_rgb(image: NDArray[np.uint8]) -> None:
 
 
 def resize(image: NDArray[Any], width: int, height: int) -> NDArray[Any]:
-    """Resize once: by area when shrinking (no aliasing), bilinear when growing.
+    """Resize: by area when shrinking (no aliasing), bilinear when growing.
+
+    A picture of even sides that shrinks at least eightfold is halved first, which OpenCV does
+    several times as fast as any other average: a photo's values differ by 2 of 255 at most.
 
     Args:
         image: `(H, W)` or `(H, W, C)`, uint8 or float32.
@@ -64,6 +67,9 @@ def resize(image: NDArray[Any], width: int, height: int) -> NDArray[Any]:
     """
     if image.shape[:2] == (height, width):
         return image
+    rows, columns = image.shape[:2]
+    if not (rows % 2 or columns % 2) and rows >= 8 * height and columns >= 8 * width:
+        image = cv2.resize(image, (columns // 2, rows // 2), interpolation=cv2.INTER_AREA)
     shrinks = width * height < image.shape[0] * image.shape[1]
     rule = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     resized: NDArray[Any] = cv2.resize(image, (width, height), interpolation=rule)
@@ -74,6 +80,12 @@ def resize_bilinear(image: NDArray[Any], width: int, height: int) -> NDArray[Any
     """Resize bilinearly whichever way, for smooth maps such as confidence masks."""
     resized: NDArray[Any] = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
     return resized
+
+
+def look_up(image: NDArray[np.uint8], table: NDArray[Any]) -> NDArray[Any]:
+    """Replace each value of a uint8 picture by a table's, of `(256,)` and its dtype."""
+    replaced: NDArray[Any] = cv2.LUT(image, table)
+    return replaced
 
 
 def bounding_box(mask: NDArray[np.uint8] | NDArray[np.bool_]) -> Box | None:

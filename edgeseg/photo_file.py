@@ -20,7 +20,7 @@ from edgeseg import limits
 from edgeseg.errors import EdgesegError, PhotoError
 from edgeseg.files import read_bounded
 from edgeseg.jpeg_scans import without_fine_scans
-from edgeseg.photo_header import HeaderError, read_header
+from edgeseg.photo_header import HeaderError, PhotoHeader, read_header
 
 Photo = NDArray[np.uint8]
 PhotoSource = str | os.PathLike[str] | bytes
@@ -105,13 +105,8 @@ def read_category_mask(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     return _upright(stored.pixels, stored.orientation)
 
 
-def _decode(
-    source: PhotoSource,
-    name: str | None = None,
-    *,
-    enough_px: int | None = None,
-    as_colour: bool = True,
-) -> _Stored:
+def _opened(source: PhotoSource, name: str | None) -> tuple[bytes, str, PhotoHeader]:
+    """Give a file's bytes, what messages call it, and its header, within the limits."""
     if isinstance(source, bytes):
         data, label = source, name or "photo"
     else:
@@ -136,6 +131,17 @@ def _decode(
             f"{label}: {header.width} x {header.height} pixels: "
             f"a side is longer than {_MAX_SIDE_PX}"
         )
+    return data, label, header
+
+
+def _decode(
+    source: PhotoSource,
+    name: str | None = None,
+    *,
+    enough_px: int | None = None,
+    as_colour: bool = True,
+) -> _Stored:
+    data, label, header = _opened(source, name)
     # UNCHANGED keeps alpha and 16 bits and leaves the orientation to us: OpenCV's own handling of
     # it differs by format and by version.
     flags = cv2.IMREAD_UNCHANGED
