@@ -26,6 +26,7 @@ def read() -> dict[str, Any]:
     cores = usable_cores()
     model = _first_field(text, "model name", "Model", "Hardware")
     return {
+        "on": None,  # the address where a desk had this measured elsewhere
         "cpu": model or platform.processor() or None,
         "machine": platform.machine(),
         "cpu_features": cpu_features(text),

@@ -9,6 +9,14 @@ from typing import Annotated, Any
 import typer
 
 from edgeseg.cli import console
+from edgeseg.cli.bench.on import (
+    OnOption,
+    RemotePythonOption,
+    RemoteTmpOption,
+    SshOption,
+    WheelsOption,
+    bench_on_device,
+)
 from edgeseg.cli.options import JsonOption, ThreadsOption
 
 _HELP = """Time models and bundles on this machine: cold and warm, percentiles, peak memory.
@@ -25,6 +33,7 @@ Examples:
   edgeseg bench my.bundle peer.tflite --samples 200
   edgeseg bench my.bundle --catalogue shop.catalogue --photo a.jpg --photo b.jpg --json
   edgeseg bench a.tflite a.tflite                   how far apart noise alone puts two
+  edgeseg bench my.bundle --on ssh://me@scanner     on the device, from the desk
 """
 
 # Enough for a p99 of warm samples, and for a p90 of cold ones, which cost a process each.
@@ -65,9 +74,15 @@ def run(
     cold_samples: Annotated[
         int, typer.Option(min=0, max=10_000, help="Fresh processes of each target; 0 for none.")
     ] = _COLD_SAMPLES,
+    on: OnOption = None,
+    remote_python: RemotePythonOption = None,
+    remote_tmp: RemoteTmpOption = None,
+    wheels: WheelsOption = None,
+    ssh_option: SshOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure and print; see ``_HELP``."""
+    given = dict(locals())
     console.settings.quiet = as_json
     from device_bench import report
     from device_bench.plan import BUNDLE_TARGETS, DEFAULT_TARGETS, Inputs, plan
@@ -78,6 +93,9 @@ def run(
     for kind in kinds:
         if kind not in BUNDLE_TARGETS:
             raise typer.BadParameter(f"--target {kind}: not one of {', '.join(BUNDLE_TARGETS)}")
+    if on is not None:
+        _show(bench_on_device(run, given), as_json)
+        return
     if not paths:
         from edgeseg.presets import preset_path
 
@@ -87,7 +105,10 @@ def run(
     with tempfile.TemporaryDirectory(prefix="edgeseg-bench-") as folder:
         inputs = Inputs(photo or [], catalogue, Path(folder), threads)
         result = run_bench(plan(paths, inputs, kinds), scenarios, threads, console.progress)
-    document = report.to_dict(result)
+    _show(report.to_dict(result), as_json)
+
+
+def _show(document: dict[str, Any], as_json: bool) -> None:
     if as_json:
         console.print_json(document)
     else:
