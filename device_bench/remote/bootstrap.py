@@ -43,7 +43,7 @@ for t in {{folders}}; do
 done
 [ -n "$folder" ] || {{ echo "{NO_FOLDER.decode()} $why"; exit 3; }}
 clear_up() {{
-  [ -s "$folder/{agent.GROUP_FILE}" ] && kill -9 -- "-$(cat "$folder/{agent.GROUP_FILE}")"
+  [ -s "$folder/{agent.GROUP_FILE}" ] && kill -9 "-$(cat "$folder/{agent.GROUP_FILE}")"
   rm -rf -- "$folder"
 }}
 trap clear_up EXIT
