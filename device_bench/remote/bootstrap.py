@@ -39,7 +39,7 @@ done
 folder= why=
 for t in {{folders}}; do
   folder=$(mktemp -d "$t/edgeseg-bench.XXXXXX" 2>&1) && break
-  why="${{why:-$folder}}" folder=
+  why="${{why:-$t: $folder}}" folder=
 done
 [ -n "$folder" ] || {{ echo "{NO_FOLDER.decode()} $why"; exit 3; }}
 clear_up() {{

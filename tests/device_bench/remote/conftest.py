@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.device_bench.remote import sshd
+from tests.device_bench.remote.adb import Phone
 from tests.edgeseg.handmade import red_segmenter
 
 
@@ -21,20 +23,11 @@ def device(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sshd.Device]:
 
 
 @pytest.fixture
-def make_device(tmp_path: Path) -> Iterator[Callable[..., sshd.Device]]:
-    """Starts a device of another kind, see ``sshd.device``."""
-    if sshd.ABSENT:
-        pytest.skip(sshd.ABSENT)
-    import contextlib
-
-    with contextlib.ExitStack() as stack:
-
-        def make(**kind: object) -> sshd.Device:
-            folder = tmp_path / "device"
-            folder.mkdir()
-            return stack.enter_context(sshd.device(folder, **kind))  # type: ignore[arg-type]
-
-        yield make
+def phone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Phone:
+    """A phone that a pretended adb reaches."""
+    made = Phone(tmp_path / "phone")
+    monkeypatch.setenv("PATH", str(made.tools), prepend=os.pathsep)
+    return made
 
 
 @pytest.fixture(scope="session")

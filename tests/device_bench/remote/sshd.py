@@ -11,7 +11,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 SSHD = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
@@ -21,7 +21,8 @@ ABSENT = (
     if SSHD and shutil.which("ssh") and shutil.which("ssh-keygen")
     else "no sshd or ssh here; on Debian: apt-get install openssh-server openssh-client"
 )
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
+_TOOLS = ("sh", "mktemp", "rm", "cat", "env")
 _PRIVILEGES = Path("/run/sshd")
 _CONFIG = """
 Port {port}
@@ -42,11 +43,11 @@ class Device:
 
     Args:
         folder: An empty folder, below which everything happens.
-        variables: The whole environment of what is run, beside HOME and TMPDIR.
+        path: Its PATH; None for one with the tools of a bare system, and no Python.
         prelude: Shell commands before every command, such as a ulimit.
     """
 
-    def __init__(self, folder: Path, variables: Mapping[str, str], prelude: str = ":") -> None:
+    def __init__(self, folder: Path, path: str | None, prelude: str = ":") -> None:
         assert SSHD is not None
         self.folder = folder
         self.home, self.tmp = folder / "home", folder / "tmp"
@@ -55,10 +56,14 @@ class Device:
         for name in ("host_key", "user_key", "other_key"):
             command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)]
             subprocess.run(command, check=True)
+        self.tools = folder / "tools"
+        self.tools.mkdir()
+        for name in _TOOLS:
+            (self.tools / name).symlink_to(shutil.which(name) or name)
+        self._mounted: Path | None = None
         self.port = free_port()
-        self.trust("host_key")
         words = ["env", "-i", f"HOME={self.home}", f"TMPDIR={self.tmp}"]
-        words += [f"{name}={value}" for name, value in variables.items()]
+        words.append(f"PATH={self.tools if path is None else path}")
         # The login shell's own files are the machine's, and no business of a test's.
         forced = f'exec {shlex.join(words)} sh -c "{prelude}; $SSH_ORIGINAL_COMMAND"'
         config = folder / "sshd_config"
@@ -73,33 +78,44 @@ class Device:
         self.process = subprocess.Popen(command, stderr=self._log)
         wait_until(lambda: self.process.poll() is not None or _listens(self.port))
 
-    def trust(self, key: str) -> None:
-        """Have the known hosts tell that this is the device's key."""
-        kind, code = (self.folder / f"{key}.pub").read_text().split()[:2]
-        (self.folder / "known_hosts").write_text(f"[127.0.0.1]:{self.port} {kind} {code}\n")
-
     @property
     def address(self) -> str:
         return f"ssh://{getpass.getuser()}@127.0.0.1:{self.port}"
 
-    @property
-    def ssh_options(self) -> list[str]:
+    def ssh_options(self, key: str = "user_key", knows: str | None = "host_key") -> list[str]:
+        """What ssh needs to get in; ``knows`` is the key that it takes for the host's."""
+        known_hosts = self.folder / f"known_hosts-{knows}"
+        told = ""
+        if knows is not None:
+            told = " ".join((self.folder / f"{knows}.pub").read_text().split()[:2])
+            told = f"[127.0.0.1]:{self.port} {told}\n"
+        known_hosts.write_text(told)
         return [
-            f"IdentityFile={self.folder}/user_key",
+            f"IdentityFile={self.folder / key}",
             "IdentitiesOnly=yes",
-            f"UserKnownHostsFile={self.folder}/known_hosts",
+            f"UserKnownHostsFile={known_hosts}",
             "GlobalKnownHostsFile=/dev/null",
         ]
 
-    def arguments(self, *more: str) -> list[str]:
-        """For ``edgeseg bench``."""
-        options = [word for option in self.ssh_options for word in ("--ssh-option", option)]
-        return ["--on", self.address, *options, *more]
+    def arguments(self, *more: str, **options: str | None) -> list[str]:
+        """For ``edgeseg bench``; options as for :meth:`ssh_options`."""
+        pairs = self.ssh_options(**options)  # type: ignore[arg-type]
+        words = [word for pair in pairs for word in ("--ssh-option", pair)]
+        return ["--on", self.address, *words, *more]
+
+    def small_disk(self, how: str = "rw") -> Path | None:
+        """A folder with room for one megabyte; None where this process may mount none."""
+        folder = self.folder / "small"
+        folder.mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", f"size=1m,{how}", "tmpfs", str(folder)]
+        if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+            return None
+        self._mounted = folder
+        return folder
 
     def files(self) -> list[str]:
         """Everything on the device's disk."""
-        roots = (self.home, self.tmp)
-        return sorted(str(path.relative_to(self.folder)) for r in roots for path in r.rglob("*"))
+        return [*files_below(self.home), *files_below(self.tmp)]
 
     def processes(self) -> list[str]:
         """The command lines of what works in the device's folders."""
@@ -121,18 +137,18 @@ class Device:
         self.process.terminate()
         self.process.wait()
         self._log.close()
+        if self._mounted is not None:
+            subprocess.run(["umount", str(self._mounted)], check=True)
 
 
 @contextlib.contextmanager
-def device(
-    folder: Path, variables: Mapping[str, str] | None = None, prelude: str = ":"
-) -> Iterator[Device]:
-    """A :class:`Device` for a block; by default with this process's PATH."""
+def device(folder: Path, bare: bool = False, prelude: str = ":") -> Iterator[Device]:
+    """A :class:`Device` for a block, with this process's PATH unless it is a bare one."""
     # Where sshd gives up its privileges, if it has any; the service would have made it.
     made = os.geteuid() == 0 and not _PRIVILEGES.exists()
     if made:
         _PRIVILEGES.mkdir(0o755)
-    started = Device(folder, variables or {"PATH": os.environ["PATH"]}, prelude)
+    started = Device(folder, None if bare else os.environ["PATH"], prelude)
     try:
         yield started
     finally:
@@ -149,18 +165,24 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until(holds: object) -> None:
+def wait_until(holds: Callable[[], object]) -> None:
     """Wait for something to become true.
 
     Raises:
         TimeoutError: It does not.
     """
-    assert callable(holds)
     end_s = time.monotonic() + PATIENCE_S
     while not holds():
         if time.monotonic() > end_s:
             raise TimeoutError
         time.sleep(0.02)
+
+
+def files_below(root: Path) -> list[str]:
+    """Files and folders, also of a tree that is just being removed."""
+    return [
+        f"{folder}/{name}" for folder, folders, files in os.walk(root) for name in folders + files
+    ]
 
 
 def processes_with(text: str) -> list[str]:

@@ -15,8 +15,8 @@ from device_bench.remote import agent
 from device_bench.remote.address import parse_address
 from device_bench.remote.connection import Connection
 from device_bench.remote.transport import transport_for
+from tests.device_bench.remote.faults import THIS_PYTHON
 from tests.device_bench.remote.sshd import Device, wait_until
-from tests.device_bench.remote.test_faults import THIS_PYTHON
 
 # A desk that has something run there: two processes, and one that left their group's leader.
 _BUSY = """
@@ -34,7 +34,7 @@ with Connection(transport, sys.argv[2], None) as connection:
 @pytest.fixture
 def busy(device: Device) -> subprocess.Popen[str]:
     """Such a desk, once its device is busy."""
-    command = [sys.executable, "-c", _BUSY, device.address, sys.executable, *device.ssh_options]
+    command = [sys.executable, "-c", _BUSY, device.address, sys.executable, *device.ssh_options()]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
     wait_until(lambda: any(name.endswith("/busy") for name in device.files()))
     assert sum("sleep 9" in line for line in device.processes()) >= 3
@@ -81,7 +81,7 @@ def test_a_desk_that_falls_silent_is_taken_for_gone(
     text = Path(agent.__file__).read_text(encoding="utf-8")
     impatient.write_text(text.replace("SILENCE_S = 120.0", "SILENCE_S = 0.3"), encoding="utf-8")
     monkeypatch.setattr(agent, "__file__", str(impatient))
-    transport = transport_for(parse_address(device.address), device.ssh_options)
+    transport = transport_for(parse_address(device.address), device.ssh_options())
     with Connection(transport, sys.executable, None) as connection:
         with pytest.raises(BenchError, match="the connection was lost"):
             connection.run(["sleep", "97"], {"TMPDIR": "{folder}/tmp"})

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from edgeseg.cli import main
+from tests.device_bench.remote.faults import THIS_PYTHON
+from tests.device_bench.remote.schema import keys
 from tests.device_bench.remote.sshd import Device
-from tests.device_bench.remote.test_faults import THIS_PYTHON
 
 QUICK = ["--samples", "2", "--cold-samples", "1"]
-
-
-def keys(value: Any) -> Any:
-    """The keys of a document, all the way down; of a list, those of each kind of element."""
-    if isinstance(value, dict):
-        return {key: keys(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return sorted({json.dumps(keys(item), sort_keys=True) for item in value})
-    return None
 
 
 def test_the_report_is_a_local_ones(
