@@ -253,6 +253,8 @@ class Connection:
 
     def _receive(self) -> tuple[bytes, bytes]:
         kind, length = agent.HEADER.unpack(self._read(agent.HEADER.size))
+        if length > agent.MAX_FRAME_BYTES:
+            raise EOFError  # no frame of the agent's: nothing after it can be understood
         return kind, self._read(length)
 
     def _read(self, length: int) -> bytes:

@@ -55,7 +55,7 @@ path = pathlib.Path(sysconfig.get_path("purelib"), "edgeseg-bench.pth")
 path.write_text("".join(line + chr(10) for line in sys.argv[1:]), encoding="utf-8")
 """
 # glibc's versions for which wheels of the above are tagged, beside the older name of the first.
-_MANYLINUX = ((2, 17), (2, 24), (2, 26), (2, 27), (2, 28), (2, 31), (2, 34), (2, 35), (2, 39))
+_MANYLINUX = ((2, 17), (2, 24), (2, 26), (2, 27), (2, 28), (2, 31), (2, 34), (2, 35))
 #: Variables of every program that is run there: nothing is written outside the run's folder.
 CONTAINED = {
     "PYTHONDONTWRITEBYTECODE": "1",
@@ -198,7 +198,7 @@ def _copy(connection: Connection, wheels: Path, tell: Callable[[str], None]) -> 
 
 
 def _requirements(names: Sequence[str], machine: str) -> list[str]:
-    """Of edgeseg's own requirements, those on some distributions, with their markers."""
+    """Of edgeseg's own requirements, those on some distributions for a machine."""
     extra = None if machine in _LITERT_MACHINES else "tflite"
     lines = []
     for line in Parser().parsestr(metadata()).get_all("Requires-Dist") or []:
@@ -206,7 +206,10 @@ def _requirements(names: Sequence[str], machine: str) -> list[str]:
         condition = re.search(r"""extra == ['"]([^'"]+)['"]""", line)
         if named is None or named[0] not in names or (condition and condition[1] != extra):
             continue
-        # The extra is decided here; what else stands in the marker is for pip to judge there.
+        machines = re.findall(r"""platform_machine == ['"]([^'"]+)['"]""", line)
+        if machines and machine not in machines:
+            continue
+        # Extra and machine are decided here; what else a marker asks is for pip to judge there.
         plain = re.sub(r"""\s*(and\s+)?extra == ['"][^'"]+['"]""", "", line)
         lines.append(plain.rstrip(" ;"))
     return lines
@@ -227,13 +230,21 @@ def _told(
         return f"{connection.name}: no space left for {names}: name a larger folder (--remote-tmp)"
     platforms = [word for tag in _platforms(device) for word in ("--platform", tag)]
     version = ".".join(device.python.split(".")[:2])
+    # hnswlib has no wheels to download.
     plain = [re.split(r"\s*;", line)[0] for line in requirements]
+    built = [line for line in plain if line.startswith("hnswlib")]
+    plain = [line for line in plain if line not in built]
     command = ["pip", "download", "--only-binary=:all:", "--python-version", version, *platforms]
     what = "make a folder of wheels" if wheels is None else f"{wheels} does not suffice: fill it"
+    steps = []
+    if plain:
+        steps.append(f"`{quoted([*command, '-d', 'wheels', *dict.fromkeys(plain)])}`")
+    if built:
+        build = quoted(["pip", "wheel", "--no-deps", "-w", "wheels", *built])
+        steps.append(f"`HNSWLIB_NO_NATIVE=1 {build}` on a machine of its kind")
     return (
         f"{connection.name}: {names} cannot be installed there ({why}); {what} with "
-        f"`{quoted([*command, '-d', 'wheels', *dict.fromkeys(plain)])}` (hnswlib has to be built; "
-        "see docs/devices.md) and give it as --wheels wheels"
+        f"{' and '.join(steps)}, and give it as --wheels wheels"
     )
 
 

@@ -148,7 +148,7 @@ def _measure(
         report: dict[str, Any] = _localized(json.loads(done.output), local)
     except ValueError as error:
         raise BenchError(f"{connection.name}: what it sent is no report") from error
-    tell(f"{connection.name}: done, {len(done.output) / 1e6:.1f} MB of report")
+    tell(f"{connection.name}: done, a report of {len(done.output) / 1e3:.0f} kB")
     return report
 
 

@@ -23,6 +23,8 @@ METADATA = (
     f"Requires-Dist: {NEEDED}>=2 ; python_version >= '3.10'\n"
     f"Requires-Dist: {NEEDED}<9 ; extra == 'tflite'\n"
     "Requires-Dist: numpy>=1.26\n"
+    "Requires-Dist: litert>=2 ; platform_machine == 'x86_64'\n"
+    "Requires-Dist: litert<2.2 ; platform_machine == 'aarch64' or platform_machine == 'arm64'\n"
 )
 
 
@@ -84,7 +86,7 @@ def test_wheels_that_do_not_suffice_tell_what_would(phone: Phone, tmp_path: Path
     assert "\n" not in line
     assert f"{phone.address}: {NEEDED} cannot be installed there" in line
     assert "wheels does not suffice: fill it with `pip download --only-binary=:all: " in line
-    assert f"'{NEEDED}>=2'` (hnswlib" in line
+    assert f" -d wheels '{NEEDED}>=2'`, and give it as --wheels wheels" in line
     assert re.search(r"--python-version 3\.1[0-3] ", line)
     assert phone.gone()
 
@@ -123,6 +125,9 @@ def test_requirements_are_edgesegs_own() -> None:
     assert requirements._requirements([NEEDED], "aarch64") == [f"{NEEDED}>=2 ; python_version "
                                                                ">= '3.10'"]  # fmt: skip
     assert requirements._requirements([NEEDED], "armv7l")[1:] == [f"{NEEDED}<9"]
+    (line,) = requirements._requirements(["litert"], "aarch64")
+    assert line.startswith("litert<2.2 ;")
+    assert requirements._requirements(["litert"], "armv7l") == []
 
 
 def test_wheels_for_a_device_are_tagged_by_its_libc() -> None:
