@@ -144,18 +144,14 @@ class Device:
 @contextlib.contextmanager
 def device(folder: Path, bare: bool = False, prelude: str = ":") -> Iterator[Device]:
     """A :class:`Device` for a block, with this process's PATH unless it is a bare one."""
-    # Where sshd gives up its privileges, if it has any; the service would have made it.
-    made = os.geteuid() == 0 and not _PRIVILEGES.exists()
-    if made:
-        _PRIVILEGES.mkdir(0o755)
+    if os.geteuid() == 0:
+        # Where sshd gives up its privileges; its service makes it, and tests beside these use it.
+        _PRIVILEGES.mkdir(0o755, exist_ok=True)
     started = Device(folder, None if bare else os.environ["PATH"], prelude)
     try:
         yield started
     finally:
         started.stop()
-        if made:
-            with contextlib.suppress(OSError):
-                _PRIVILEGES.rmdir()
 
 
 def free_port() -> int:
