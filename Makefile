@@ -26,6 +26,8 @@ help:
 demo: $(VENV)/.convert-installed
 	$(BIN)/python -m examples.demo --out $(BUILD)/demo
 
+# What needs an sshd to bench a device through is skipped where there is none. Debian: apt-get install
+# openssh-server
 test: smoke lint $(VENV)/.dev-installed
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 

@@ -27,6 +27,7 @@ def read() -> dict[str, Any]:
     """Describe this machine as JSON values; None stands for what cannot be read here."""
     text = _system_file("/proc/cpuinfo") or ""
     return {
+        "on": None,  # the address where a desk had this measured elsewhere
         "cpu": _first_field(text, "model name", "Model", "Hardware")
         or platform.processor()
         or None,

@@ -34,7 +34,8 @@ def environment_lines(report: Mapping[str, Any]) -> list[str]:
     libraries = [f"{name} {version}" for name, version in told["libraries"].items()]
     memory = f", {told['memory_bytes'] / 1e9:.1f} GB" if told["memory_bytes"] else ""
     overhead = report["harness_overhead_ms"]
-    lines = [
+    lines = [f"measured on {told['on']}"] if told.get("on") else []
+    lines += [
         f"{told['cpu'] or told['machine']} ({told['machine']}; {', '.join(cores)}; {features})"
         + memory,
         ", ".join(

@@ -12,7 +12,7 @@ import pytest
 from device_bench import launcher
 from edgeseg.cli import main
 
-QUICK = ["--samples", "10", "--cold-samples", "1", "--json"]
+QUICK = ["--samples", "10", "--processes", "2", "--cold-samples", "1", "--json"]
 STAGES = ["decode", "segment", "crop", "embed", "search"]
 
 
@@ -22,6 +22,11 @@ def _bench(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> dict[str
     assert code == 0, captured.err
     told: dict[str, Any] = json.loads(captured.out)
     return told
+
+
+def _stream(target: dict[str, Any]) -> dict[str, Any]:
+    figures: dict[str, Any] = target["scenarios"]["single_stream"]
+    return figures
 
 
 def _fails(arguments: list[str], capsys: pytest.CaptureFixture[str], code: int = 1) -> str:
@@ -38,15 +43,22 @@ def test_models_are_compared_with_the_first(
 ) -> None:
     arguments = [str(tiny_model), str(tiny_bundle), "--target", "model", *QUICK]
     told = _bench(arguments, capsys)
-    bare, segmenter, embedder, null = told["targets"]
-    assert bare["warm"]["ratio_to_first"] == 1.0
+    bare, segmenter, embedder, _yardstick, null = told["targets"]
+    assert [each["name"] for each in told["configurations"]] == ["tiny.tflite", "tiny.bundle"]
+    assert _stream(bare)["ratio_to_first"] == 1.0
+    assert _stream(embedder)["ratio_to_first"] == 1.0, "an embedder is no slower segmenter"
     assert bare["facts"]["inputs"] == [{"shape": [1, 32, 32, 3], "dtype": "float32"}]
     assert bare["facts"]["model_bytes"] == segmenter["facts"]["model_bytes"]
-    assert segmenter["warm"]["ratio_to_first"] > 0
+    assert _stream(segmenter)["ratio_to_first"] > 0
+    assert 1 <= segmenter["facts"]["delegated"] <= segmenter["facts"]["operators"]
     assert embedder["facts"]["outputs"][0]["shape"] == [1, 16]
-    assert null["warm"]["p50_ms"] < bare["warm"]["p50_ms"] < bare["cold"]["p50_ms"]
-    assert null["warm"]["peak_memory_bytes"] < bare["warm"]["peak_memory_bytes"] < 500_000_000
-    assert told["environment"]["interpreter"] == bare["facts"]["runtime"]
+    cold = bare["scenarios"]["cold_start"]
+    assert _stream(null)["p50_ms"] < _stream(bare)["p50_ms"] < cold["p50_ms"]
+    assert _stream(null)["peak_memory_bytes"] < _stream(bare)["peak_memory_bytes"] < 500_000_000
+    assert bare["facts"]["runtime"] in told["environment"]["interpreters"]
+    processes = _stream(bare)["processes"]
+    assert [len(each["samples_ms"]) for each in processes] == [5, 5], "every sample is kept"
+    assert all(each["yardstick_ms"] > 0 and each["warm_up_ms"] for each in processes)
 
 
 def test_a_bundle_is_timed_stage_by_stage(
@@ -54,8 +66,8 @@ def test_a_bundle_is_timed_stage_by_stage(
 ) -> None:
     told = _bench([str(tiny_bundle), *QUICK], capsys)
     match = next(target for target in told["targets"] if target["kind"] == "match")
-    assert list(match["warm"]["stages"]) == STAGES
-    assert all(stage["p50_ms"] > 0 for stage in match["warm"]["stages"].values())
+    assert list(_stream(match)["stages"]) == STAGES
+    assert all(stage["p50_ms"] > 0 for stage in _stream(match)["stages"].values())
     # The tiny networks see 32 pixels: a match decodes the photos of 1200 x 1600 at an eighth.
     assert match["facts"]["decoded_sizes_px"] == [[150, 200]] * 3
     assert match["facts"]["items"] == 5000
@@ -77,10 +89,10 @@ def test_every_kind_can_be_asked_for_and_photos_given(
     options = [option for kind in kinds for option in ("--target", kind)]
     arguments = [str(tiny_bundle), "--photo", str(photo), *options, "--samples", "2"]
     told = _bench([*arguments, "--cold-samples", "0", "--json"], capsys)
-    assert {target["kind"] for target in told["targets"]} == {*kinds, "null"}
+    assert {target["kind"] for target in told["targets"]} == {*kinds, "yardstick", "null"}
     match = next(target for target in told["targets"] if target["kind"] == "match")
     assert match["facts"]["decoded_sizes_px"] == [[50, 40]]
-    assert list(told["scenarios"]) == ["warm"]
+    assert list(told["scenarios"]) == ["single_stream"]
 
 
 def test_the_table_for_people(tiny_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -88,7 +100,7 @@ def test_the_table_for_people(tiny_model: Path, capsys: pytest.CaptureFixture[st
     told = capsys.readouterr().out
     assert "tiny.tflite" in told
     assert "1.00x" in told
-    assert "note: warm: 3 samples are too few for p99, which takes 100" in told
+    assert "note: single_stream: 3 samples are too few for p90, which takes 10" in told
 
 
 def test_damaged_models_cost_one_line(
@@ -153,5 +165,5 @@ def test_the_built_in_bundle(capsys: pytest.CaptureFixture[str]) -> None:
         pytest.skip("this tree has no default bundle yet")
     told = _bench(["--samples", "2", "--cold-samples", "1", "--json"], capsys)
     match = next(target for target in told["targets"] if target["kind"] == "match")
-    assert list(match["warm"]["stages"]) == STAGES
-    assert match["warm"]["peak_memory_bytes"] < 250_000_000
+    assert list(_stream(match)["stages"]) == STAGES
+    assert _stream(match)["peak_memory_bytes"] < 250_000_000

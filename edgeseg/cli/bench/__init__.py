@@ -10,6 +10,13 @@ from edgeseg.cli.default_command import defaulting_to
 _HELP = """Measure models and bundles, and judge what was measured.
 
 `edgeseg bench FILE...` is short for `edgeseg bench run FILE...`.
+
+Examples:
+
+\b
+  edgeseg bench my.bundle --out today.json
+  edgeseg bench compare yesterday.json today.json
+  edgeseg bench gate today.json --max-p90-ms 80 --min-iou 0.9
 """
 
 _COMMANDS = (run, sweep, compare, gate, show)

@@ -20,7 +20,6 @@ compared by their processes' medians, as ratios to each run's own yardstick, so 
 was slower as a whole does not count. A change is told where it is 3% or more and its interval does
 not reach 1. Memory, quality and the machine are compared, too.
 
-\b
 Examples:
 
 \b

@@ -20,7 +20,6 @@ REPORT is one that `edgeseg bench --out` kept. Every configuration in it must ho
 was not measured does not hold. Times and memory are those of the whole match, unless --target names
 another: segment, embed, search, model, segmenter, embedder.
 
-\b
 Examples:
 
 \b

@@ -29,6 +29,14 @@ from edgeseg.cli.bench.measuring import (
     SyncRootOption,
     TargetOption,
 )
+from edgeseg.cli.bench.on import (
+    OnOption,
+    RemotePythonOption,
+    RemoteTmpOption,
+    SshOption,
+    WheelsOption,
+    bench_on_device,
+)
 from edgeseg.cli.bench.output import HtmlOption, MarkdownOption, OutOption, deliver
 from edgeseg.cli.options import JsonOption, ThreadsOption
 
@@ -44,7 +52,6 @@ Scenarios: cold_start (a fresh process each), single_stream (one invocation afte
 sustained (without a pause, for minutes: does it slow down?), sync_while_matching (what a worker
 notices of a catalogue that arrives).
 
-\b
 Examples:
 
 \b
@@ -53,6 +60,8 @@ Examples:
   edgeseg bench my.bundle --catalogue shop.catalogue --photo a.jpg --photo b.jpg --json
   edgeseg bench my.bundle --split labels.csv --queries queries.csv --catalogue shop.catalogue
   edgeseg bench my.bundle --scenario sustained --minutes 10 --out hot.json
+  edgeseg bench my.bundle --on ssh://me@scanner --out scanner.json
+  edgeseg bench run a.tflite a.tflite             how far apart noise alone puts two
 """
 
 
@@ -88,12 +97,18 @@ def run(
     minutes: MinutesOption = measuring.MINUTES,
     sync_from: SyncFromOption = None,
     sync_root: SyncRootOption = None,
+    on: OnOption = None,
+    remote_python: RemotePythonOption = None,
+    remote_tmp: RemoteTmpOption = None,
+    wheels: WheelsOption = None,
+    ssh_option: SshOption = None,
     out: OutOption = None,
     html: HtmlOption = None,
     markdown: MarkdownOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure and print; see ``_HELP``."""
+    given = dict(locals())
     console.settings.quiet = as_json
     asked = Measuring(
         scenarios=measuring.chosen(scenario, cold_samples),
@@ -113,6 +128,11 @@ def run(
         sync_root=sync_root,
     )
     asked.check(catalogue)
+    if on is not None:
+        if split is not None or queries is not None:
+            raise typer.BadParameter("--split and --queries name files that --on does not copy")
+        deliver(bench_on_device(run, given), out, html, markdown, as_json)
+        return
 
     from device_bench.configuration import Configuration
     from device_bench.target import Settings

@@ -13,7 +13,6 @@ from edgeseg.cli.options import JsonOption
 
 _HELP = """Show a report that was kept: as tables, as Markdown, or as a page with plots.
 
-\b
 Examples:
 
 \b

@@ -37,7 +37,6 @@ ones. Each axis takes a list with commas; what is not given stays as it is. With
 --images and --masks) and --queries every configuration is scored, too, and --html draws which of
 them no other beats in both. A sweep is a report like any other: compare and gate read it.
 
-\b
 Examples:
 
 \b
