@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.resources
+import json
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -43,6 +45,13 @@ def to_dict(result: BenchResult, configurations: Sequence[Configuration]) -> dic
         "targets": [_target(result, position) for position in range(len(result.plan.timed))],
         "notes": notes(result),
     }
+
+
+def read_schema() -> dict[str, Any]:
+    """The JSON Schema of what ``to_dict`` gives."""
+    text = (importlib.resources.files("device_bench.report") / "schema.json").read_text("utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
 
 
 def _overhead(result: BenchResult) -> dict[str, Any] | None:

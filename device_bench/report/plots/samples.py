@@ -67,12 +67,14 @@ def plots(report: Mapping[str, Any], scenario: str) -> str:
 
 def _series(target: Mapping[str, Any], scenario: str) -> Iterator[Series]:
     figures = target["scenarios"][scenario]
-    name = target["name"]
-    if figures["baseline"] is not None:
-        baseline = figures["baseline"]
-        yield Series(f"{name}, before", baseline, [([], baseline["samples_ms"])])
-        name = f"{name}, {scenario}"
+    name, baseline = target["name"], figures["baseline"]
     processes = [(each["warm_up_ms"], each["samples_ms"]) for each in figures["processes"]]
+    if baseline is not None:
+        # Warm-up comes before the baseline, which one process takes before the samples.
+        warm_up_ms = [time for each, _ in processes for time in each]
+        yield Series(f"{name}, before", baseline, [(warm_up_ms, baseline["samples_ms"])])
+        name = f"{name}, under {scenario}"
+        processes = [([], samples_ms) for _, samples_ms in processes]
     yield Series(name, figures, processes)
 
 
