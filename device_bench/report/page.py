@@ -84,7 +84,7 @@ def _headline(report: Mapping[str, Any]) -> str:
     words = [""] * len(found)
     if len(found) > _MOST_CARDS:
         found.sort(key=lambda each: float(each[1]["scenarios"][scenario]["p50_ms"]))
-        found, words = [found[0], found[-1]], ["the fastest: ", "the slowest: "]
+        found, words = [found[0], found[-1]], ["the fastest", "the slowest"]
     machine = report["environment"]["cpu"] or report["environment"]["machine"]
     return tag(
         "div",
@@ -124,7 +124,7 @@ def _card(
     )
     return tag(
         "div",
-        tag("h3", escape(word), tag("bdi", escape(configuration["name"]))),
+        tag("h3", f"{escape(word)}: " if word else "", tag("bdi", escape(configuration["name"]))),
         tag("dl", pairs),
         tag("p", escape(f"{told})"), class_="faint"),
         class_="card",

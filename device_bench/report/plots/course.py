@@ -28,7 +28,7 @@ _LINES = (
     ("frequency_mhz", "clock, MHz", 60.0, 0.2),
     ("temperature_c", "temperature, degrees C", 60.0, 0.2),
 )
-_TITLE_PX = 16
+_TITLE_PX = 22
 _MINUTES_FROM_S = 180.0
 
 
@@ -94,6 +94,6 @@ def _line(
         pen = "L"
     drawn = (path("".join(commands), "course"), dots(places, "dot even large"))
     marks.append(stretched(bottom + AXIS_PX, *drawn))
-    marks.append(words(0.5, _TITLE_PX - 4, title, "percentile", "start"))
+    marks.append(words(0.5, _TITLE_PX - 10, title, "percentile", "start"))
     said = f"{name}: {title}, from {ms(known[0])} to {ms(known[-1])}"
     return picture(bottom + AXIS_PX, said, marks)

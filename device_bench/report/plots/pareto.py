@@ -24,7 +24,7 @@ from device_bench.report.plots.scale import Scale
 from device_bench.report.tables import most_complete, ms
 
 _HEIGHT_PX = 240.0
-_TITLE_PX = 18
+_TITLE_PX = 24
 _LABEL_PX = 14.0
 # From a point's middle to its label.
 _APART_PX = 8.0
@@ -128,7 +128,7 @@ def _plot(title: str, points: Sequence[Point]) -> str:
             marks.append(line(*ends[0], *ends[1], "whisker"))
     marks.append(stretched(bottom + AXIS_PX, *drawn))
     marks += _labels([point.name for point in points], places)
-    marks.append(words(0.5, _TITLE_PX - 5, title, "percentile", "start"))
+    marks.append(words(0.5, _TITLE_PX - 11, title, "percentile", "start"))
     caption = (
         f"{title} against the time of the most complete target, each with its 95% interval. The "
         "line is drawn through the configurations that no other one beats in both."

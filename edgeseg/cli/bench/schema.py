@@ -6,7 +6,7 @@ import typer
 
 from edgeseg.cli import console
 
-_HELP = """Print the JSON Schema (2020-12) of the report that `bench run` makes with --out or --json.
+_HELP = """Print the JSON Schema (2020-12) of the report that --out and --json of `bench run` give.
 
 \b
 Example:
