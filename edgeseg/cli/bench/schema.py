@@ -9,10 +9,12 @@ from edgeseg.cli import console
 _HELP = """Print the JSON Schema (2020-12) of the report that --out and --json of `bench run` give.
 
 \b
-Example:
+Examples:
 
 \b
   edgeseg bench schema > report.schema.json
+  edgeseg bench --json > report.json
+  check-jsonschema --schemafile report.schema.json report.json
 """
 
 
