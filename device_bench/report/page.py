@@ -18,6 +18,7 @@ from device_bench.report.tables import (
     of_stages,
     of_targets,
     scenario_lines,
+    telling_scenario,
 )
 
 # Whatever a name in the report might be made to ask for, a browser fetches nothing.
@@ -75,7 +76,7 @@ def _measured(report: Mapping[str, Any]) -> str:
 
 def _headline(report: Mapping[str, Any]) -> str:
     """The one figure that matters, of each configuration or of the fastest and the slowest."""
-    scenario = list(report["scenarios"])[-1]
+    scenario = telling_scenario(report)
     found = [
         (each, target)
         for each in report["configurations"]
@@ -126,7 +127,7 @@ def _card(
         "div",
         tag("h3", f"{escape(word)}: " if word else "", tag("bdi", escape(configuration["name"]))),
         tag("dl", pairs),
-        tag("p", escape(f"{told})"), class_="faint"),
+        tag("p", escape(told), class_="faint"),
         class_="card",
     )
 

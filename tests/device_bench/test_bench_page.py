@@ -248,3 +248,12 @@ def test_of_many_configurations_the_fastest_and_the_slowest_stand_at_the_top() -
     shown = "".join(read.words)
     assert "the fastest: " in shown
     assert "the slowest: " in shown
+
+
+def test_the_headline_is_of_single_stream_else_of_the_last_scenario() -> None:
+    def card(scenarios: list[str]) -> str:
+        text = page(drawn_report(["only.bundle"], scenarios))
+        return text[text.index('class="headline"') : text.index("The circumstances")]
+
+    assert "(single_stream, 40 samples)" in card(["single_stream", "sync_while_matching"])
+    assert "(sustained, 40 samples)" in card(["cold_start", "sustained"])

@@ -21,7 +21,7 @@ from device_bench.report.plots.marks import (
     x_axis,
 )
 from device_bench.report.plots.scale import Scale
-from device_bench.report.tables import most_complete, ms
+from device_bench.report.tables import most_complete, ms, telling_scenario
 
 _HEIGHT_PX = 240.0
 _TITLE_PX = 24
@@ -78,13 +78,12 @@ def front(points: Sequence[Point]) -> list[Point]:
 def _points(
     report: Mapping[str, Any], scored: str, figure: str, intervals: str | None
 ) -> Iterator[Point]:
-    last = list(report["scenarios"])[-1]
     for each in report["configurations"]:
         quality = each["quality"].get(scored, {})
         target = most_complete(report, each["name"])
         if quality.get(figure) is None or target is None:
             continue
-        figures = target["scenarios"][last]
+        figures = target["scenarios"][telling_scenario(report)]
         between = (
             quality.get(f"{figure}_interval")
             if intervals is None
