@@ -97,7 +97,8 @@ def plan(
         else:
             settings = configuration.settings
             options = {"path": str(path), "network": None, "threads": settings.threads}
-            spec = TargetSpec("model", label, str(path), options, "model", label, settings)
+            name = f"{label}: model"
+            spec = TargetSpec("model", name, str(path), options, "model", label, settings)
             planned = [spec] if "model" in targets else []
         if not planned:
             raise ModelContractError(f"{path} has none of: {', '.join(targets)}")

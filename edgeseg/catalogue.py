@@ -13,7 +13,7 @@ from edgeseg import limits
 from edgeseg.errors import DatasetError, ModelContractError
 from edgeseg.files import PathLike, write_atomic
 from edgeseg.formats.catalogue_file import KIND, CatalogueData, encode_catalogue, read_catalogue
-from edgeseg.formats.codes import BLOCK_ROWS, DEFAULT_PRECISION
+from edgeseg.formats.codes import BLOCK_ROWS, DEFAULT_PRECISION, Codes
 from edgeseg.index import golden
 from edgeseg.index.cataloguing import make_catalogue
 from edgeseg.index.nearest import NearestVectors, unit_vector
@@ -219,9 +219,19 @@ class Catalogue:
         Args:
             queries: how many are drawn, each between two items that are near to each other.
         """
-        data = self.data
-        drawn = golden.draw_queries(data.codes, data.rows, self._nearest, queries)
+        drawn = self._drawn(queries)
         return golden.recall(golden.answered(drawn, len(self), self._nearest), self._nearest)
+
+    def drawn_queries(self, count: int) -> NDArray[np.float32]:
+        """Queries to time a search with: those of `index_recall`, `(count, dim)` float32.
+
+        Args:
+            count: how many; there are fewer where there are fewer items.
+        """
+        return self._drawn(count).decoded()
+
+    def _drawn(self, count: int) -> Codes:
+        return golden.draw_queries(self.data.codes, self.data.rows, self._nearest, count)
 
     def neighbours(self, k: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         """The ``k`` nearest other items of each item, in the items' order.

@@ -26,6 +26,8 @@ MAX_SECTION_NAME_CHARS = 64
 MAX_MANIFEST_BYTES = 64 * _KIB
 # Parsed JSON takes up to 25 times its bytes in memory (`[[],[],...`), so 2 MiB is 50 MB.
 MAX_REPORT_BYTES = 2 * _MIB
+# A bench keeps every sample: 20 bytes each in JSON, and a hundred thousand of each target.
+MAX_BENCH_REPORT_BYTES = 64 * _MIB
 # Python's JSON functions recurse once a level and would end in a RecursionError near 1,000.
 MAX_JSON_DEPTH = 32
 MAX_TEXT_CHARS = 10_000

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 #: A title, columns and rows.
@@ -87,29 +88,78 @@ def of_targets(report: Mapping[str, Any], scenario: str) -> Table:
 
 
 def of_configurations(report: Mapping[str, Any]) -> Table:
-    """Quality beside milliseconds; nothing where no quality was measured."""
-    columns = ["configuration", "IoU", "recall@1", "recall@10", "p50 ms", "p90 ms", "peak MB"]
-    rows = []
-    for each in report["configurations"]:
-        if not each["quality"]:
-            continue
-        segmentation = each["quality"].get("segmentation", {})
-        matched = each["quality"].get("match", {})
-        target = most_complete(report, each["name"])
-        figures = target["scenarios"][telling_scenario(report)] if target else None
-        rows.append(
-            [
-                each["name"],
-                _quality(segmentation.get("iou_mean"), segmentation.get("iou_mean_interval")),
-                *(
-                    _quality(matched.get(name), matched.get("intervals", {}).get(name))
-                    for name in ("recall_at_1", "recall_at_10")
-                ),
-                *(_percentiles(figures)[:2] if figures else ("-", "-")),
-                f"{figures['peak_memory_bytes'] / 1e6:.0f}" if figures else "-",
-            ]
-        )
+    """Quality beside milliseconds, where there is quality or something to choose from."""
+    configurations = report["configurations"]
+    told = [
+        column
+        for column in _CONFIGURATION_COLUMNS
+        if any(column.told(report, each) != "-" for each in configurations)
+    ]
+    columns = ["configuration", *(column.title for column in told)]
+    worth = len(configurations) > 1 or any(each["quality"] for each in configurations)
+    rows = [
+        [each["name"], *(column.told(report, each) for column in told)]
+        for each in (configurations if worth else ())
+    ]
     return "Quality beside time", columns, rows
+
+
+@dataclass(frozen=True)
+class _Column:
+    title: str
+    told: Callable[[Mapping[str, Any], Mapping[str, Any]], str]
+
+
+def _segmentation(_report: Mapping[str, Any], configuration: Mapping[str, Any]) -> str:
+    figures = configuration["quality"].get("segmentation", {})
+    return _quality(figures.get("iou_mean"), figures.get("iou_mean_interval"))
+
+
+def _recall(k: int) -> Callable[[Mapping[str, Any], Mapping[str, Any]], str]:
+    def told(_report: Mapping[str, Any], configuration: Mapping[str, Any]) -> str:
+        figures = configuration["quality"].get("match", {})
+        name = f"recall_at_{k}"
+        return _quality(figures.get(name), figures.get("intervals", {}).get(name))
+
+    return told
+
+
+def _index_recall(report: Mapping[str, Any], configuration: Mapping[str, Any]) -> str:
+    for target in report["targets"]:
+        if target["configuration"] == configuration["name"] and target["role"] == "search":
+            return f"{target['facts']['index_recall']:.4f}"
+    return "-"
+
+
+def _telling_figures(
+    report: Mapping[str, Any], configuration: Mapping[str, Any]
+) -> Mapping[str, Any] | None:
+    target = most_complete(report, configuration["name"])
+    return target["scenarios"][telling_scenario(report)] if target else None
+
+
+def _percentile(position: int) -> Callable[[Mapping[str, Any], Mapping[str, Any]], str]:
+    def told(report: Mapping[str, Any], configuration: Mapping[str, Any]) -> str:
+        figures = _telling_figures(report, configuration)
+        return _percentiles(figures)[position] if figures else "-"
+
+    return told
+
+
+def _peak(report: Mapping[str, Any], configuration: Mapping[str, Any]) -> str:
+    figures = _telling_figures(report, configuration)
+    return f"{figures['peak_memory_bytes'] / 1e6:.0f}" if figures else "-"
+
+
+_CONFIGURATION_COLUMNS = (
+    _Column("IoU", _segmentation),
+    _Column("recall@1", _recall(1)),
+    _Column("recall@10", _recall(10)),
+    _Column("index recall@10", _index_recall),
+    _Column("p50 ms", _percentile(0)),
+    _Column("p90 ms", _percentile(1)),
+    _Column("peak MB", _peak),
+)
 
 
 def most_complete(report: Mapping[str, Any], configuration: str) -> Mapping[str, Any] | None:

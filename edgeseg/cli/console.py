@@ -34,6 +34,8 @@ EXTRA_MODULES: dict[str, frozenset[str]] = {
     "convert": frozenset(
         {"safetensors", "tensorflow", "tensorflow_model_optimization", "tf_keras", "zstandard"}
     ),
+    "peers": frozenset({"ai_edge_quantizer"}),
+    "tflite": frozenset({"tflite_runtime"}),
 }
 
 # Tables that are piped into a file or another program are not cut to a terminal's width.

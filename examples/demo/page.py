@@ -127,12 +127,11 @@ def _bench_table(figures: Figures) -> str:
     rows = []
     for target in figures.bench["targets"]:
         for scenario in figures.bench["scenarios"]:
-            run = target[scenario]
-            peak = run["peak_memory_bytes"]
+            run = target["scenarios"][scenario]
             cells = [
                 "-" if run[p] is None else f"{run[p]:.2f}" for p in ("p50_ms", "p90_ms", "p99_ms")
             ]
-            memory = "-" if peak is None else f"{peak / 1e6:.0f}"
+            memory = f"{run['peak_memory_bytes'] / 1e6:.0f}"
             rows.append([target["name"], scenario, *cells, memory])
     return _table(("target", "scenario", "p50 ms", "p90 ms", "p99 ms", "peak MB"), rows)
 

@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,7 +16,7 @@ import pytest
 from device_bench import launcher, worker
 from device_bench.errors import BenchError
 from device_bench.launcher import Worker
-from device_bench.target import Step, TargetSpec
+from device_bench.target import Settings, Step, TargetSpec
 from device_bench.targets import TARGETS
 
 NULL = TargetSpec("null", "null")
@@ -78,7 +78,7 @@ def test_a_process_is_timed_and_leaves(tmp_path: Any, monkeypatch: pytest.Monkey
     # A file of the user's beside which the bench runs must not be imported by the child.
     (tmp_path / "json.py").write_text("raise SystemExit(3)")
     monkeypatch.chdir(tmp_path)
-    with Worker(NULL, threads=1) as process:
+    with Worker(NULL) as process:
         assert process.build() >= 0
         assert process.load() >= 0
         samples = process.sample(5, untimed=2)
@@ -95,7 +95,7 @@ def test_a_process_is_timed_and_leaves(tmp_path: Any, monkeypatch: pytest.Monkey
 def test_peak_memory_is_the_childs_own_and_not_its_parents() -> None:
     ballast = bytearray(200_000_000)
     ballast[::4096] = b"x" * len(ballast[::4096])
-    with Worker(NULL, threads=1) as process:
+    with Worker(NULL) as process:
         process.build()
         peak_bytes = process.end().peak_memory_bytes
     assert len(ballast) == 200_000_000
@@ -105,7 +105,7 @@ def test_peak_memory_is_the_childs_own_and_not_its_parents() -> None:
 @contextmanager
 def _program(monkeypatch: pytest.MonkeyPatch, text: str) -> Iterator[Worker]:
     monkeypatch.setattr(launcher, "_PROGRAM", text)
-    with Worker(TargetSpec("model", "bad.tflite"), threads=1) as process:
+    with Worker(TargetSpec("model", "bad.tflite")) as process:
         yield process
 
 
@@ -164,11 +164,31 @@ def test_a_target_that_prints_does_not_garble_the_answers(
     )
     assert noisy != launcher._PROGRAM
     monkeypatch.setattr(launcher, "_PROGRAM", noisy)
-    with Worker(NULL, threads=1) as process:
+    with Worker(NULL) as process:
         process.build()
         assert process.load() > 0
 
 
-def test_threads_are_limited_in_the_child() -> None:
-    limits: Callable[[int], dict[str, str]] = launcher._thread_limits
-    assert set(limits(2).values()) == {"2"}
+def test_a_process_is_set_as_its_target_asks() -> None:
+    variables = launcher._settings_variables(Settings(2, "tflite-runtime", xnnpack=False))
+    assert variables["OMP_NUM_THREADS"] == variables["OPENCV_FOR_THREADS_NUM"] == "2"
+    assert variables["EDGESEG_INTERPRETER"] == "tflite-runtime"
+    assert variables["EDGESEG_XNNPACK"] == "off"
+    usual = launcher._settings_variables(Settings())
+    assert "EDGESEG_INTERPRETER" not in usual, "the user's own choice holds"
+
+
+def test_samples_can_be_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = launcher._PROGRAM.replace(
+        "sys.exit(main())",
+        "import time; from device_bench.targets import null; "
+        "null._nothing = lambda: time.sleep(0.2); sys.exit(main())",
+    )
+    monkeypatch.setattr(launcher, "_PROGRAM", slow)
+    with Worker(NULL) as process:
+        process.build()
+        process.load()
+        process.begin(1)
+        assert process.busy()
+        assert len(process.finish()) == 1
+        assert process.end().steady_memory_bytes is not None

@@ -33,7 +33,10 @@ def figures() -> Figures:
         recall=dict.fromkeys(("model", "none", "mask"), recall),
         segmentation={**scores, "boundary_f": 0.7},
         stages_ms={"decode": 4.0, "segment": 9.5},
-        bench={"scenarios": ["warm"], "targets": [{"name": "<b>", "warm": timed}]},
+        bench={
+            "scenarios": ["single_stream"],
+            "targets": [{"name": "<b>", "scenarios": {"single_stream": timed}}],
+        },
         sizes_bytes={"bundle": 1_500_000},
         elapsed_s={"draw": 3.0},
     )

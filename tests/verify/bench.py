@@ -1,0 +1,203 @@
+"""Whether `edgeseg bench` tells the truth: its own cost, a bare loop, and known changes."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, cast
+
+from device_bench.compare import Comparison, compare
+from device_bench.launcher import Ending, Worker
+from device_bench.report.stored import read_report
+from device_bench.scenarios.single_stream import SingleStream
+from device_bench.target import TargetSpec
+from edgeseg.presets import preset_path
+from tests.verify.figure import Check, Figure
+from tests.verify.workbench import EDGESEG, REPOSITORY, Workbench, run
+
+NAMES = ("overhead", "bare-loop", "compared")
+
+RUNS = 20
+_LAYERS, _SLOWED_LAYERS = 20, 22
+# Enough that 10% stands out of what processes differ by on a machine with neighbours.
+_SAMPLES, _PROCESSES = 120, 12
+
+_MAKE_MODEL = """
+import sys
+import numpy as np
+import tensorflow as tf
+import tf_keras as keras
+
+layers, path = int(sys.argv[1]), sys.argv[2]
+keras.utils.set_random_seed(1)
+source = keras.Input((64, 64, 24), batch_size=1)
+value = source
+for _ in range(layers):
+    value = keras.layers.Conv2D(24, 3, padding="same", activation="relu")(value)
+converter = tf.lite.TFLiteConverter.from_keras_model(keras.Model(source, value))
+converter.optimizations = [tf.lite.Optimize.DEFAULT]
+rng = np.random.default_rng(1)
+converter.representative_dataset = lambda: (
+    [rng.random((1, 64, 64, 24), dtype=np.float32)] for _ in range(4)
+)
+converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+converter.inference_input_type = converter.inference_output_type = tf.int8
+open(path, "wb").write(converter.convert())
+"""
+
+
+def checks(bench: Workbench) -> list[Check]:
+    """The rows of the harness itself."""
+    return [
+        Check(
+            "overhead",
+            (
+                Figure("bench: the harness's own time in a sample, median", "<", 20, "{:.2f} us"),
+                Figure("bench: the same, 99 of 100", "<", 20, "{:.2f} us"),
+            ),
+            lambda: _overhead(bench),
+        ),
+        Check(
+            "bare-loop",
+            (
+                Figure("bench: median by the harness over a bare loop's, off by", "<=", 0.03),
+                Figure("bench: the two medians' ratio", "told"),
+            ),
+            lambda: _bare_loop(bench),
+        ),
+        Check(
+            "compared",
+            (
+                Figure(f"bench compare: 10% slower, found of {RUNS}", ">=", RUNS, "{:.0f}"),
+                Figure(f"bench compare: nothing changed, said so of {RUNS}", ">=", RUNS, "{:.0f}"),
+                Figure("bench compare: the 10% as measured, mean ratio", "told", form="{:.3f}x"),
+                Figure("bench compare: half width of the interval, median", "told", form="{:.1%}"),
+                Figure("bench compare: two runs of the default bundle differ", "<=", 0, "{:.0f}"),
+            ),
+            lambda: _compared(bench),
+        ),
+    ]
+
+
+def _overhead(bench: Workbench) -> Sequence[float]:
+    report = bench.edgeseg(
+        "bench", str(preset_path()), "--target", "model", "--cold-samples", "0",
+        "--samples", "200", "--processes", "2",
+    )  # fmt: skip
+    told = report["harness_overhead_ms"]
+    return [told["p50_ms"] * 1e3, told["p99_ms"] * 1e3]
+
+
+class _BareLoop:
+    """The bare loop's process, to take turns with the harness's own."""
+
+    def __init__(self, spec: TargetSpec) -> None:
+        script = Path(__file__).with_name("bare_loop.py")
+        self._process = subprocess.Popen(
+            [sys.executable, str(script), spec.source],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        )  # fmt: skip
+
+    def __enter__(self) -> _BareLoop:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def build(self) -> int:
+        return 0
+
+    def load(self) -> int:
+        return 0
+
+    def sample(self, count: int, untimed: int = 0) -> list[dict[str, int]]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{count + untimed}\n")
+        self._process.stdin.flush()
+        times_ns = json.loads(self._process.stdout.readline())
+        return [{"invoke": time_ns} for time_ns in times_ns[untimed:]]
+
+    def end(self) -> Ending:
+        return Ending({}, 0, None, None)
+
+
+def _bare_loop(bench: Workbench) -> Sequence[float]:
+    """In turns, burst by burst, through the scenario that the command uses."""
+    model = bench.work / "bare-segmenter.tflite"
+    segmenter = bench.open_bundle().segmenter_model
+    model.write_bytes(segmenter)
+    options: dict[str, Any] = {"path": str(model), "network": None, "threads": 1}
+    specs = [
+        TargetSpec("model", "harness", str(model), options),
+        TargetSpec("bare", "bare loop", str(model)),
+    ]
+    launch: Callable[[TargetSpec], Worker] = lambda spec: (  # noqa: E731
+        Worker(spec) if spec.kind == "model" else cast(Worker, _BareLoop(spec))
+    )
+    outcomes = SingleStream(600, 12).measure(specs, launch, lambda turns, _total, _label: turns)
+    # Pairs of processes that ran at the same time, so that a busy minute falls on both.
+    ratios = [
+        statistics.median(sample.total_ns for sample in ours.samples)
+        / statistics.median(sample.total_ns for sample in bare.samples)
+        for ours, bare in zip(outcomes[0].processes, outcomes[1].processes, strict=True)
+    ]
+    ratio = statistics.median(ratios)
+    return [abs(ratio - 1), ratio]
+
+
+def _compared(bench: Workbench) -> Sequence[float]:
+    reports = {layers: _runs(bench, layers) for layers in (_LAYERS, _SLOWED_LAYERS)}
+    plain, slowed = reports[_LAYERS], reports[_SLOWED_LAYERS]
+    found = [compare(before, after) for before, after in zip(plain, slowed, strict=True)]
+    same = [compare(before, after) for before, after in itertools.pairwise([*plain, plain[0]])]
+    ratios = [each.ratio for told in found for each in told.changes if each.ratio is not None]
+    widths = [(ratio.high / ratio.low) ** 0.5 - 1 for ratio in ratios]
+    return [
+        sum(_says(told, "slower") for told in found),
+        sum(_says(told, "no change beyond noise") for told in same),
+        statistics.fmean(ratio.ratio for ratio in ratios),
+        statistics.median(widths),
+        _default_twice(bench),
+    ]
+
+
+def _says(told: Comparison, verdict: str) -> bool:
+    return all(change.verdict == verdict for change in told.changes)
+
+
+def _runs(bench: Workbench, layers: int) -> list[dict[str, Any]]:
+    model = bench.work / f"convolutions-{layers}.tflite"
+    if not model.is_file():
+        command = [sys.executable, "-c", _MAKE_MODEL, str(layers), str(model)]
+        run(command, "converting a stack of convolutions")
+    return [_run(bench, model, f"{layers}-{number}") for number in range(RUNS)]
+
+
+def _run(bench: Workbench, path: Path, name: str) -> dict[str, Any]:
+    out = bench.work / f"report-{name}.json"
+    command = [
+        *EDGESEG, "bench", str(path), "--target", "model", "--cold-samples", "0",
+        "--samples", str(_SAMPLES), "--processes", str(_PROCESSES), "--out", str(out), "--json",
+    ]  # fmt: skip
+    run(command, "edgeseg bench", REPOSITORY)
+    return read_report(out)
+
+
+def _default_twice(bench: Workbench) -> float:
+    """How many targets of two runs of one bundle are said to differ."""
+    first, second = (_run(bench, preset_path(), f"default-{number}") for number in (1, 2))
+    told = compare(first, second)
+    return sum(change.verdict != "no change beyond noise" for change in told.changes)
