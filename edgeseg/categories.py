@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg import imaging
-from edgeseg.contract import open_network
+from edgeseg.contract import InputTable, open_network
 from edgeseg.errors import ModelContractError
 from edgeseg.imaging import Photo
 from edgeseg.presets import BundleSource, open_bundle
@@ -46,6 +46,7 @@ class CategorySegmenter:
         self.classes = network.classes
         self.preprocessing = network.preprocessing
         self.interpreter = open_network(opened.segmenter_model, network, threads)
+        self._input = InputTable(self.preprocessing, self.interpreter)
 
     def network_scores(self, photo: Photo) -> NDArray[np.float32]:
         """Run the network alone.
@@ -56,7 +57,7 @@ class CategorySegmenter:
         Returns:
             `(h, w, classes)` float32 at the network's resolution.
         """
-        batch = self.preprocessing.normalized(self.preprocessing.resized(photo))[None]
+        batch = self._input.batch(self.preprocessing.resized(photo))
         # NaN from a broken model counts as unlikely.
         scores: NDArray[np.float32] = np.nan_to_num(self.interpreter.run(batch)[0], nan=0.0)
         return scores

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeseg import imaging
 from edgeseg.errors import ModelContractError
 from edgeseg.formats.manifest import NetworkManifest
+from edgeseg.imaging import Photo
 from edgeseg.interpreter import Interpreter
+from edgeseg.preprocessing import Preprocessing
 
 
 def open_network(model: bytes, promised: NetworkManifest, threads: int) -> Interpreter:
@@ -45,3 +53,25 @@ def open_network(model: bytes, promised: NetworkManifest, threads: int) -> Inter
             f"a segmenter's resize rule must be stretch, not {promised.preprocessing.resize}"
         )
     return interpreter
+
+
+class InputTable:
+    """What each of a pixel's 256 values becomes at a network's input.
+
+    Scaling and quantizing all of them once leaves one look-up a pixel, for the same numbers as
+    `Preprocessing.normalized` and `Interpreter.run` give one after the other.
+    """
+
+    def __init__(self, preprocessing: Preprocessing, interpreter: Interpreter) -> None:
+        """Work the table out.
+
+        Args:
+            preprocessing: The network's.
+            interpreter: The network's.
+        """
+        every_value = np.arange(256, dtype=np.uint8)
+        self._table = interpreter.quantized(preprocessing.normalized(every_value))
+
+    def batch(self, resized: Photo) -> NDArray[Any]:
+        """Give `(S, S, 3)` uint8 RGB as `(1, S, S, 3)` of the model's input type."""
+        return imaging.look_up(resized, self._table)[None]

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from edgeseg import filters, imaging
 from edgeseg.colour_descriptor import normalized, not_white
-from edgeseg.contract import open_network
+from edgeseg.contract import InputTable, open_network
 from edgeseg.errors import ModelContractError
 from edgeseg.imaging import Box, Photo
 from edgeseg.postprocess import CROP_MARGIN
@@ -54,6 +54,7 @@ class Embedder:
             )
         self.preprocessing = network.preprocessing
         self.interpreter = open_network(model, network, threads)
+        self._input = InputTable(self.preprocessing, self.interpreter)
         self.colour = opened.colour
         colours = 0 if self.colour is None else self.colour.dim
         self.dim: int = self.interpreter.output_shape[1] + colours
@@ -73,7 +74,7 @@ class Embedder:
             ModelContractError: If the network gives no usable vector (zero or not finite).
         """
         resized = self.preprocessing.resized(picture)
-        vector = self.interpreter.run(self.preprocessing.normalized(resized)[None])[0]
+        vector = self.interpreter.run(self._input.batch(resized))[0]
         # int8 outputs are a step off unit length; distances assume it exactly.
         norm = float(np.linalg.norm(vector))
         if not np.isfinite(norm) or norm < 1e-6:

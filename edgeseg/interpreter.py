@@ -69,11 +69,11 @@ class Interpreter:
                 raise ModelContractError(f"the model's {dtype} {side} states no scale")
         self._lock = threading.Lock()
 
-    def run(self, batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    def run(self, batch: NDArray[Any]) -> NDArray[np.float32]:
         """Quantize if the model wants it, run, and give the output in real values.
 
         Args:
-            batch: float32 of `input_shape`.
+            batch: float32 of `input_shape`; or of `input_dtype`, as `quantized` gives it.
 
         Returns:
             float32 of `output_shape`.
@@ -86,7 +86,7 @@ class Interpreter:
             self.invoke()
             return self.get_output()
 
-    def set_input(self, batch: NDArray[np.float32]) -> None:
+    def set_input(self, batch: NDArray[Any]) -> None:
         """Copy a batch in; with `invoke` and `get_output` the parts of `run`, for timing.
 
         Not locked: for one thread at a time.
@@ -95,17 +95,19 @@ class Interpreter:
             ModelContractError: If the shape isn't `input_shape`.
         """
         if tuple(batch.shape) != self.input_shape:
-            raise ModelContractError(
-                f"the model takes {self.input_shape}, and was given {tuple(batch.shape)}"
-            )
+            raise ModelContractError(f"the model takes {self.input_shape}, not {batch.shape}")
+        if batch.dtype != self.input_dtype:
+            batch = self.quantized(batch)
+        self._native.set_tensor(self._input["index"], np.ascontiguousarray(batch))
+
+    def quantized(self, values: NDArray[np.float32]) -> NDArray[Any]:
+        """Give real values as the model's input holds them: of `input_dtype`, of any shape."""
         if self.input_dtype == np.float32:
-            values: NDArray[Any] = np.ascontiguousarray(batch, dtype=np.float32)
-        else:
-            scale, zero_point = self._input["quantization"]
-            bounds = np.iinfo(self.input_dtype)
-            steps = np.rint(batch / np.float32(scale)) + np.float32(zero_point)
-            values = np.clip(steps, bounds.min, bounds.max).astype(self.input_dtype)
-        self._native.set_tensor(self._input["index"], values)
+            return np.asarray(values, dtype=np.float32)
+        scale, zero_point = self._input["quantization"]
+        bounds = np.iinfo(self.input_dtype)
+        steps = np.rint(values / np.float32(scale)) + np.float32(zero_point)
+        return np.asarray(np.clip(steps, bounds.min, bounds.max), dtype=self.input_dtype)
 
     def invoke(self) -> None:
         """Run on what `set_input` copied in.

@@ -116,6 +116,14 @@ class Matcher:
         """A photo's shorter side that is enough, see `edgeseg.imaging.read_photo`."""
         return self.segmenter.preprocessing.input_px
 
+    def read(self, path: str | os.PathLike[str]) -> Photo:
+        """Decode a photo no larger than the networks need: the first stage of a match.
+
+        Raises:
+            PhotoError: If it can't be read.
+        """
+        return imaging.read_photo(path, enough_px=self.enough_px)
+
     def match(
         self,
         photo: Photo | str | os.PathLike[str],
@@ -189,7 +197,7 @@ class Matcher:
     def query(self, photo: Photo | str | os.PathLike[str], segment: bool = True) -> Query:
         """What to search for on behalf of a photo: all of `match` but the search.
 
-        A file is decoded no larger than the networks need, see `edgeseg.imaging.read_photo`.
+        A file is decoded no larger than the networks need, see `read`.
 
         Args:
             photo: A path, or `(H, W, 3)` uint8 RGB.
@@ -204,7 +212,7 @@ class Matcher:
         if isinstance(photo, str | os.PathLike):
             name = str(Path(photo))
             with _timed(timings, "decode"):
-                photo = imaging.read_photo(photo, enough_px=self.enough_px)
+                photo = self.read(photo)
         segmentation = None
         if segment:
             with _timed(timings, "segment"):
@@ -215,12 +223,23 @@ class Matcher:
                     "(segment=False)"
                 )
         with _timed(timings, "crop"):
-            picture = (
-                studio_crop(photo) if segmentation is None else cutout_on_white(photo, segmentation)
-            )
+            picture = embedder_crop(photo, segmentation)
         with _timed(timings, "embed"):
             embedding = self.embedder.embed(picture)
         return Query(embedding, segmentation, picture, timings)
+
+
+def embedder_crop(photo: Photo, segmentation: Segmentation | None) -> Photo:
+    """Cut out what the embedder is given: the third stage of a match.
+
+    Args:
+        photo: `(H, W, 3)` uint8 RGB.
+        segmentation: Of this photo, with a garment; None takes the photo whole.
+
+    Returns:
+        `(h, w, 3)` uint8 RGB on white.
+    """
+    return studio_crop(photo) if segmentation is None else cutout_on_white(photo, segmentation)
 
 
 @contextmanager

@@ -10,13 +10,16 @@ from __future__ import annotations
 import re
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 # Inside JPEG's entropy-coded data FF is followed by 00 (stuffing) or D0..D7 (restart); FF FF is
 # fill. Anything else is a real marker.
 _JPEG_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _JPEG_SOF = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_JPEG_END = 0xD9
+# A photo has some thirty; a file can be made of millions.
+_MAX_JPEG_SEGMENTS = 1_000
 _FOREIGN: tuple[tuple[bytes, str], ...] = (
     (b"%PDF", "a PDF document"),
     (b"PK\x03\x04", "a ZIP archive"),
@@ -31,13 +34,29 @@ class HeaderError(ValueError):
 
 
 @dataclass(frozen=True)
+class JpegSegment:
+    """A marker's second byte, where its FF lies, and where what its length covers ends.
+
+    What follows up to the next segment is entropy-coded, if the marker starts a scan.
+    """
+
+    marker: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
 class PhotoHeader:
-    """What was read: format name, size as stored in pixels, EXIF orientation 1..8."""
+    """What was read: format name, size as stored in pixels, EXIF orientation 1..8.
+
+    `jpeg_segments` are a JPEG's in order, its end marker last; none if they are absurdly many.
+    """
 
     format: str
     width: int
     height: int
     orientation: int = 1
+    jpeg_segments: tuple[JpegSegment, ...] = ()
 
 
 def read_header(data: bytes) -> PhotoHeader:
@@ -90,14 +109,15 @@ def _describe(data: bytes) -> str:
 def _jpeg(data: bytes) -> PhotoHeader:
     size: tuple[int, int] | None = None
     orientation = 1
+    segments: list[JpegSegment] = []
     position = 2
     while True:
         found = _JPEG_MARKER.search(data, position)
         if found is None:
             raise HeaderError("the JPEG is cut short (no end marker)")
-        marker = data[found.start() + 1]
+        start, marker = found.start(), data[found.start() + 1]
         position = found.end()
-        if marker == 0xD9:
+        if marker == _JPEG_END:
             break
         if marker in (0x01, 0xD8):
             continue
@@ -111,9 +131,15 @@ def _jpeg(data: bytes) -> PhotoHeader:
         elif marker == 0xE1 and segment[:6] == b"Exif\x00\x00":
             orientation = exif_orientation(segment[6:])
         position += length
+        if len(segments) <= _MAX_JPEG_SEGMENTS:
+            segments.append(JpegSegment(marker, start, position))
     if size is None:
         raise HeaderError("the JPEG has no picture in it")
-    return _checked("JPEG", *size, orientation)
+    header = _checked("JPEG", *size, orientation)
+    if len(segments) > _MAX_JPEG_SEGMENTS:
+        return header
+    segments.append(JpegSegment(marker, start, start + 2))
+    return replace(header, jpeg_segments=tuple(segments))
 
 
 def _png(data: bytes) -> PhotoHeader:

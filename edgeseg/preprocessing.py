@@ -54,7 +54,7 @@ class Preprocessing:
             raise ValueError(f"colour_order must be rgb, not {self.colour_order!a}"[:100])
 
     def resized(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Bring a picture to the network's size, in one resize.
+        """Bring a picture to the network's size.
 
         Args:
             image: `(H, W, 3)` uint8 RGB.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseg.contract import open_network
+from edgeseg.contract import InputTable, open_network
 from edgeseg.errors import ModelContractError
 from edgeseg.imaging import Photo
 from edgeseg.postprocess import (
@@ -53,6 +53,7 @@ class Segmenter:
         self.options = options or SegmenterOptions()
         self.preprocessing = opened.manifest.segmenter.preprocessing
         self.interpreter = open_network(opened.segmenter_model, opened.manifest.segmenter, threads)
+        self._input = InputTable(self.preprocessing, self.interpreter)
 
     def network_confidence(self, photo: Photo) -> NDArray[np.float32]:
         """Run the network alone; twice, and averaged, where the options flip.
@@ -70,8 +71,7 @@ class Segmenter:
         return confidence
 
     def _run(self, resized: Photo) -> NDArray[np.float32]:
-        batch = self.preprocessing.normalized(resized)[None]
-        output = self.interpreter.run(batch)[0, :, :, 0]
+        output = self.interpreter.run(self._input.batch(resized))[0, :, :, 0]
         # Dequantized int8 can overshoot 1 by a step; NaN from a broken model counts as background:
         # of NaN and 0, `fmax` gives 0.
         confidence: NDArray[np.float32] = np.minimum(np.fmax(output, 0.0), 1.0)

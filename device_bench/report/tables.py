@@ -127,7 +127,8 @@ def _recall(k: int) -> Callable[[Mapping[str, Any], Mapping[str, Any]], str]:
 def _index_recall(report: Mapping[str, Any], configuration: Mapping[str, Any]) -> str:
     for target in report["targets"]:
         if target["configuration"] == configuration["name"] and target["role"] == "search":
-            return f"{target['facts']['index_recall']:.4f}"
+            told = target["facts"].get("index_recall")
+            return f"{told:.4f}" if isinstance(told, float) else "-"
     return "-"
 
 

@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 from device_bench.target import Step
 from edgeseg import runtime
 from edgeseg.catalogue import Catalogue, Match
-from edgeseg.embedder import studio_crop
-from edgeseg.imaging import Photo, read_photo
-from edgeseg.matcher import Matcher
-from edgeseg.postprocess import Segmentation, cutout_on_white
+from edgeseg.imaging import Photo
+from edgeseg.matcher import Matcher, embedder_crop
+from edgeseg.postprocess import Segmentation
 
 
 class MatchTarget:
     """Times decode, segment, crop, embed and search, by the same calls as ``Matcher.match``.
 
     ``decode`` reads the photo's file (which the operating system holds in memory by then) and
-    decodes it; ``segment`` includes the clean-up of the mask at photo size; ``crop`` is the cutout
-    on white; ``embed`` includes resizing. Loading covers bundle, both interpreters and catalogue.
-    A photo without a garment is cropped as ``match --no-segment`` does, and is told of.
+    decodes it, a JPEG no larger than the networks need; ``segment`` includes the clean-up of the
+    mask, at the decoded size; ``crop`` is the cutout on white; ``embed`` includes resizing. Loading
+    covers bundle, both interpreters and catalogue. A photo without a garment is cropped as
+    ``match --no-segment`` does, and is told of.
 
     Args:
         bundle: A bundle file with an embedder.
@@ -70,7 +70,7 @@ class MatchTarget:
         ]
 
     def facts(self) -> Mapping[str, Any]:
-        """Photo sizes, catalogue size, runtime, and photos without a garment."""
+        """Sizes of photos as decoded, catalogue size, runtime, and photos without a garment."""
         notes = []
         if self._empty:
             notes.append(
@@ -81,23 +81,22 @@ class MatchTarget:
             "items": len(self._matcher.catalogue),
             "search": self._matcher.catalogue.info()["search"],
             "k": self._k,
-            "photo_sizes_px": sorted(self._sizes.values()),
+            "decoded_sizes_px": sorted(self._sizes.values()),
             "runtime": self._runtime,
             "notes": notes,
         }
 
     def _decode(self) -> None:
-        self._photo: Photo = read_photo(self._path)
+        self._photo: Photo = self._matcher.read(self._path)
 
     def _segment(self) -> None:
         self._segmentation: Segmentation = self._matcher.segmenter.segment(self._photo)
 
     def _crop(self) -> None:
-        if self._segmentation.found:
-            self._query: Photo = cutout_on_white(self._photo, self._segmentation)
-        else:
+        found = self._segmentation.found
+        self._query: Photo = embedder_crop(self._photo, self._segmentation if found else None)
+        if not found:
             self._empty.add(self._path)
-            self._query = studio_crop(self._photo)
         height, width = self._photo.shape[:2]
         self._sizes[self._path] = [width, height]
 

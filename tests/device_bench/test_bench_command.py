@@ -56,7 +56,8 @@ def test_a_bundle_is_timed_stage_by_stage(
     match = next(target for target in told["targets"] if target["kind"] == "match")
     assert list(match["warm"]["stages"]) == STAGES
     assert all(stage["p50_ms"] > 0 for stage in match["warm"]["stages"].values())
-    assert match["facts"]["photo_sizes_px"] == [[1200, 1600]] * 3
+    # The tiny networks see 32 pixels: a match decodes the photos of 1200 x 1600 at an eighth.
+    assert match["facts"]["decoded_sizes_px"] == [[150, 200]] * 3
     assert match["facts"]["items"] == 5000
     searches = [t["facts"]["search"] for t in told["targets"] if t["kind"] == "search"]
     assert searches == ["hnsw", "exact"], "the drawn catalogue is large enough to need an index"
@@ -78,7 +79,7 @@ def test_every_kind_can_be_asked_for_and_photos_given(
     told = _bench([*arguments, "--cold-samples", "0", "--json"], capsys)
     assert {target["kind"] for target in told["targets"]} == {*kinds, "null"}
     match = next(target for target in told["targets"] if target["kind"] == "match")
-    assert match["facts"]["photo_sizes_px"] == [[50, 40]]
+    assert match["facts"]["decoded_sizes_px"] == [[50, 40]]
     assert list(told["scenarios"]) == ["warm"]
 
 

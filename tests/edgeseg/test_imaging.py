@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -344,6 +345,19 @@ def test_a_broken_exif_block_harms_no_picture(exif: bytes) -> None:
 def test_odd_sizes_decode(width: int, height: int, container: str) -> None:
     picture = image_module.new("RGB", (width, height), (10, 20, 30))
     assert read_photo(encoded(picture, container)).shape == (height, width, 3)
+
+
+@pytest.mark.parametrize(("width", "height", "factor"), [(800, 640, 8), (830, 658, 9)])
+def test_halving_first_changes_no_value_by_more_than_2(
+    width: int, height: int, factor: int
+) -> None:
+    rng = np.random.default_rng(3)
+    grain = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+    photo = np.asarray(smooth_picture().resize((width, height))) // 8 * 7 + grain // 8
+    to = (width // factor, height // factor)
+    directly = cv2.resize(photo, to, interpolation=cv2.INTER_AREA)
+    difference = imaging.resize(photo, *to).astype(int) - directly
+    assert np.abs(difference).max() <= 2
 
 
 def test_trailing_bytes_as_phones_append_them_are_ignored() -> None:

@@ -7,8 +7,10 @@ import threading
 import numpy as np
 import pytest
 
+from edgeseg.contract import InputTable
 from edgeseg.errors import ModelContractError
 from edgeseg.interpreter import Interpreter
+from edgeseg.preprocessing import Preprocessing
 from tests.edgeseg.handmade import ModelWriter, red_segmenter, two_output_model
 
 
@@ -61,6 +63,27 @@ def test_the_parts_of_run_give_what_run_gives() -> None:
     model.set_input(picture(0.5))
     model.invoke()
     np.testing.assert_array_equal(model.get_output(), model.run(picture(0.5)))
+
+
+@pytest.mark.parametrize("dtype", ["FLOAT32", "INT8", "UINT8"])
+def test_a_batch_that_is_quantized_already_is_taken_as_it_is(dtype: str) -> None:
+    model = Interpreter(red_segmenter(8, dtype))
+    batch = model.quantized(picture(0.45))
+    assert batch.dtype == model.input_dtype
+    np.testing.assert_array_equal(model.run(batch), model.run(picture(0.45)))
+
+
+@pytest.mark.parametrize("dtype", ["FLOAT32", "INT8", "UINT8"])
+@pytest.mark.parametrize(("scale", "offset"), [(1 / 255, 0.0), (2 / 255, -1.0)])
+def test_the_input_table_says_what_scaling_and_quantizing_say(
+    dtype: str, scale: float, offset: float
+) -> None:
+    model = Interpreter(red_segmenter(8, dtype))
+    preprocessing = Preprocessing(8, "stretch", scale, offset)
+    pixels = np.random.default_rng(2).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    batch = InputTable(preprocessing, model).batch(pixels)
+    assert batch.shape == model.input_shape
+    np.testing.assert_array_equal(batch[0], model.quantized(preprocessing.normalized(pixels)))
 
 
 def test_an_output_survives_the_next_run() -> None:
