@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.resources
+import json
 import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -43,6 +45,13 @@ def to_dict(result: BenchResult, configurations: Sequence[Configuration]) -> dic
         "targets": [_target(result, position) for position in range(len(result.plan.timed))],
         "notes": notes(result),
     }
+
+
+def read_schema() -> dict[str, Any]:
+    """The JSON Schema of what ``to_dict`` gives."""
+    text = (importlib.resources.files("device_bench.report") / "schema.json").read_text("utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
 
 
 def _overhead(result: BenchResult) -> dict[str, Any] | None:
@@ -101,13 +110,19 @@ def _figures(outcome: Outcome) -> dict[str, Any]:
         "energy_j": statistics.median(spent) if spent else None,
         "cpu_share": round(sum(shares) / len(shares), 3) if shares else None,
         "stages": _stages(outcome.samples),
-        "baseline": dataclasses.asdict(summarize([each.total_ns for each in outcome.baseline]))
-        if outcome.baseline
-        else None,
+        "baseline": _baseline(outcome.baseline),
         "drift": drift(outcome.slices),
         "slices": [dict(each) for each in outcome.slices],
         "processes": [_process(process) for process in outcome.processes],
     }
+
+
+def _baseline(samples: Sequence[Sample]) -> dict[str, Any] | None:
+    if not samples:
+        return None
+    totals_ns = [sample.total_ns for sample in samples]
+    told = dataclasses.asdict(summarize(totals_ns))
+    return {**told, "samples_ms": [total_ns / 1e6 for total_ns in totals_ns]}
 
 
 def _stages(samples: Sequence[Sample]) -> dict[str, dict[str, Any]]:

@@ -12,10 +12,10 @@ Table = tuple[str, list[str], list[list[str]]]
 
 def tables(report: Mapping[str, Any]) -> list[Table]:
     """All tables of a report that have rows, those of quality first."""
-    made = [_configurations(report)]
+    made = [of_configurations(report)]
     for scenario in report["scenarios"]:
-        made += [_targets(report, scenario), *_stages(report, scenario)]
-    made += [_courses(report)]
+        made += [of_targets(report, scenario), *of_stages(report, scenario)]
+    made += [of_courses(report)]
     return [table for table in made if table[2]]
 
 
@@ -68,14 +68,15 @@ def scenario_lines(report: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _targets(report: Mapping[str, Any], scenario: str) -> Table:
+def of_targets(report: Mapping[str, Any], scenario: str) -> Table:
+    """What every target took in a scenario."""
     figures = [target["scenarios"][scenario] for target in report["targets"]]
     spent = any(each["energy_j"] is not None for each in figures)
     columns = ["target", "p50 ms", "p90 ms", "p99 ms", "max ms", "load ms", "peak MB", "steady MB"]
     columns += [*(["mJ"] if spent else []), "ratio"]
     rows = []
     for target, each in zip(report["targets"], figures, strict=True):
-        row = [target["name"], *_percentiles(each), _ms(each["max_ms"]), _ms(each["load_ms"])]
+        row = [target["name"], *_percentiles(each), ms(each["max_ms"]), ms(each["load_ms"])]
         for key in ("peak_memory_bytes", "steady_memory_bytes"):
             row.append("-" if each[key] is None else f"{each[key] / 1e6:.0f}")
         if spent:
@@ -87,7 +88,7 @@ def _targets(report: Mapping[str, Any], scenario: str) -> Table:
     return scenario, columns, rows
 
 
-def _configurations(report: Mapping[str, Any]) -> Table:
+def of_configurations(report: Mapping[str, Any]) -> Table:
     """Quality beside milliseconds, where there is quality or something to choose from."""
     configurations = report["configurations"]
     told = [
@@ -132,16 +133,23 @@ def _index_recall(report: Mapping[str, Any], configuration: Mapping[str, Any]) -
     return "-"
 
 
-def _of_slowest(position: int) -> Callable[[Mapping[str, Any], Mapping[str, Any]], str]:
+def _telling_figures(
+    report: Mapping[str, Any], configuration: Mapping[str, Any]
+) -> Mapping[str, Any] | None:
+    target = most_complete(report, configuration["name"])
+    return target["scenarios"][telling_scenario(report)] if target else None
+
+
+def _percentile(position: int) -> Callable[[Mapping[str, Any], Mapping[str, Any]], str]:
     def told(report: Mapping[str, Any], configuration: Mapping[str, Any]) -> str:
-        figures = slowest(report, configuration["name"])
+        figures = _telling_figures(report, configuration)
         return _percentiles(figures)[position] if figures else "-"
 
     return told
 
 
 def _peak(report: Mapping[str, Any], configuration: Mapping[str, Any]) -> str:
-    figures = slowest(report, configuration["name"])
+    figures = _telling_figures(report, configuration)
     return f"{figures['peak_memory_bytes'] / 1e6:.0f}" if figures else "-"
 
 
@@ -150,33 +158,39 @@ _CONFIGURATION_COLUMNS = (
     _Column("recall@1", _recall(1)),
     _Column("recall@10", _recall(10)),
     _Column("index recall@10", _index_recall),
-    _Column("p50 ms", _of_slowest(0)),
-    _Column("p90 ms", _of_slowest(1)),
+    _Column("p50 ms", _percentile(0)),
+    _Column("p90 ms", _percentile(1)),
     _Column("peak MB", _peak),
 )
 
 
-def slowest(report: Mapping[str, Any], configuration: str) -> Mapping[str, Any] | None:
-    """The figures of a configuration's most complete target in the last scenario.
+def most_complete(report: Mapping[str, Any], configuration: str) -> Mapping[str, Any] | None:
+    """A configuration's target that contains its others; None where it has none.
 
     A match contains all the others, and a segmentation its network.
     """
-    last = list(report["scenarios"])[-1]
     for kind in ("match", "segment", "model", "embed", "search"):
         for target in report["targets"]:
             if target["configuration"] == configuration and target["kind"] == kind:
-                figures: Mapping[str, Any] = target["scenarios"][last]
-                return figures
+                found: Mapping[str, Any] = target
+                return found
     return None
 
 
-def _stages(report: Mapping[str, Any], scenario: str) -> list[Table]:
+def telling_scenario(report: Mapping[str, Any]) -> str:
+    """The one whose figures stand for a target: ``single_stream``, else the last one run."""
+    return (
+        "single_stream" if "single_stream" in report["scenarios"] else list(report["scenarios"])[-1]
+    )
+
+
+def of_stages(report: Mapping[str, Any], scenario: str) -> list[Table]:
     """The medians of the stages of every target that has more than one; alike ones in a table."""
     found: dict[tuple[str, ...], list[list[str]]] = {}
     for target in report["targets"]:
         stages = target["scenarios"][scenario]["stages"]
         if len(stages) > 1:
-            medians = [_ms(stage["p50_ms"]) for stage in stages.values()]
+            medians = [ms(stage["p50_ms"]) for stage in stages.values()]
             found.setdefault(tuple(stages), []).append([target["name"], *medians])
     return [
         (f"{scenario}: stages", ["target", *(f"{name} p50 ms" for name in names)], rows)
@@ -184,7 +198,7 @@ def _stages(report: Mapping[str, Any], scenario: str) -> list[Table]:
     ]
 
 
-def _courses(report: Mapping[str, Any]) -> Table:
+def of_courses(report: Mapping[str, Any]) -> Table:
     """What a scenario changed: from its start to its end, or against the baseline."""
     columns = ["target", "scenario", "before p50 ms", "p50 ms", "before p99 ms", "p99 ms", "ratio"]
     rows = []
@@ -193,11 +207,11 @@ def _courses(report: Mapping[str, Any]) -> Table:
             baseline = figures["baseline"]
             if baseline is not None:
                 ratio = figures["p50_ms"] / baseline["p50_ms"] if baseline["p50_ms"] else None
-                told = [_ms(each[p]) for p in ("p50_ms", "p99_ms") for each in (baseline, figures)]
+                told = [ms(each[p]) for p in ("p50_ms", "p99_ms") for each in (baseline, figures)]
             elif figures["drift"] is not None:
                 ratio = figures["drift"]
                 ends = [figures["slices"][at]["p50_ms"] for at in (0, -1)]
-                told = [*map(_ms, ends), "-", "-"]
+                told = [*map(ms, ends), "-", "-"]
             else:
                 continue
             rows.append([target["name"], name, *told, "-" if ratio is None else f"{ratio:.2f}x"])
@@ -205,10 +219,10 @@ def _courses(report: Mapping[str, Any]) -> Table:
 
 
 def _percentiles(figures: Mapping[str, Any]) -> Sequence[str]:
-    median = _ms(figures["p50_ms"])
+    median = ms(figures["p50_ms"])
     if figures["p50_interval_ms"] is not None:
-        median += " ({}-{})".format(*(_ms(end) for end in figures["p50_interval_ms"]))
-    return [median, _ms(figures["p90_ms"]), _ms(figures["p99_ms"])]
+        median += " ({}-{})".format(*(ms(end) for end in figures["p50_interval_ms"]))
+    return [median, ms(figures["p90_ms"]), ms(figures["p99_ms"])]
 
 
 def _quality(value: float | None, interval: Sequence[float] | None) -> str:
@@ -217,7 +231,10 @@ def _quality(value: float | None, interval: Sequence[float] | None) -> str:
     return f"{value:.3f}" + (f" ({interval[0]:.3f}-{interval[1]:.3f})" if interval else "")
 
 
-def _ms(value: float | None) -> str:
+def ms(value: float | None) -> str:
+    """Milliseconds to the digits that mean something; ``-`` where there are none."""
     if value is None:
         return "-"
+    if value < 0.01:
+        return f"{value:.2g}"
     return f"{value:.1f}" if value >= 10 else f"{value:.3f}"
