@@ -60,7 +60,7 @@ def plan(
     shown = _Shown(inputs)
     specs: list[TargetSpec] = []
     for path, label in zip(paths, _labels(paths), strict=True):
-        if _is_bundle(path):
+        if is_bundle(path):
             planned = _of_bundle(path, label, shown, targets)
         else:
             options = {"path": str(path), "network": None, "threads": inputs.threads}
@@ -138,7 +138,7 @@ def _of_bundle(path: Path, label: str, shown: _Shown, targets: Sequence[str]) ->
     return specs
 
 
-def _is_bundle(path: Path) -> bool:
+def is_bundle(path: Path) -> bool:
     """Tell by the first bytes; whatever is neither is left to the reader that its name suggests."""
     try:
         with path.open("rb") as file:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from edgeseg.cli.bench import run
+from edgeseg.cli.bench import profile, run
 from edgeseg.cli.default_command import defaulting_to
 
 _HELP = """Measure models and bundles, and judge what was measured.
@@ -12,7 +12,7 @@ _HELP = """Measure models and bundles, and judge what was measured.
 `edgeseg bench FILE...` is short for `edgeseg bench run FILE...`.
 """
 
-_COMMANDS = (run,)
+_COMMANDS = (run, profile)
 
 
 def register(app: typer.Typer) -> None:
