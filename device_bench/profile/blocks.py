@@ -8,7 +8,7 @@ of them joined by semicolons where it has merged them. The rule:
    quantization-aware training.
 2. The block is the layer's name up to its first underscore, with a number that follows:
    ``down0_layer1_relu`` is in ``down0``, ``up0_transition_resize`` in ``up0``, ``block_3_expand``
-   in ``block_3``.
+   in ``block_3``. A layer whose only number is its end is a block itself: ``expanded_conv_3``.
 3. An operator without such a name (``StatefulPartitionedCall:0``, ``tfl.quantize``) belongs to the
    block before it, or at the start to the one after it.
 4. Where this gives one block only, or more than one for every two operators, the names do not tell:
@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 from device_bench.profile.graph import Node
 
-_BLOCK = re.compile(r"[^_]+(?:_\d+(?=_|$))?")
+_BLOCK = re.compile(r"\D+_\d+$|[^_]+(?:_\d+(?=_|$))?")
 _TELLING = re.compile(r"[A-Za-z][\w.\-]*")
 
 

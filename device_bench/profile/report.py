@@ -41,8 +41,7 @@ def profile(
         - ``empty_ms``: one invocation of a graph without operators. What takes less than it is
           below the resolution;
         - ``accounted_for``, ``blocks_accounted_for``: the sum of the operators, and of the blocks
-          timed as one part each, over the whole, in the median round: 1 where nothing is lost by
-          cutting (the medians above add up to about as much, not to just as much);
+          timed as one part each, over the whole: 1 where nothing is lost by cutting;
         - ``operators``: for each ``index``, ``type``, ``name``, ``block``, ``inputs`` and
           ``outputs`` (shapes; without constants), ``dtype``, ``partition`` of the delegate or None,
           ``macs`` or None, ``ms``, ``interval_ms``, ``share`` of the operators' sum,
@@ -97,8 +96,8 @@ def profile(
         "rounds": rounds,
         "whole": measured.whole,
         "empty_ms": measured.empty_ms,
-        "accounted_for": measured.account("operators", len(timed)),
-        "blocks_accounted_for": measured.account("blocks", sum(pieces)),
+        "accounted_for": total_ms / measured.whole["ms"],
+        "blocks_accounted_for": sum(one["alone_ms"] for one in blocks) / measured.whole["ms"],
         "operators": operators,
         "types": _types(operators, total_ms),
         "blocks": blocks,
@@ -132,19 +131,13 @@ class _Rounds:
 
     def figure(self, what: str, place: int, invocations: int) -> dict[str, Any]:
         """A part's time, less that of so many empty invocations."""
-        return _told([share * self.whole["ms"] for share in self._shares(what, place, invocations)])
-
-    def account(self, what: str, invocations: int) -> float:
-        """The sum of all such parts over the whole, in the median round."""
-        return median(self._shares(what, None, invocations))
-
-    def _shares(self, what: str, place: int | None, invocations: int) -> list[float]:
-        less_ns = invocations * self.empty_ns
-        values = [sum(one[what]) if place is None else one[what][place] for one in self._told]
-        return [
-            max(0.0, value - less_ns) / whole
-            for value, whole in zip(values, self._wholes_ns, strict=True)
-        ]
+        less_ns, whole_ms = invocations * self.empty_ns, self.whole["ms"]
+        return _told(
+            [
+                max(0.0, one[what][place] - less_ns) / whole_ns * whole_ms
+                for one, whole_ns in zip(self._told, self._wholes_ns, strict=True)
+            ]
+        )
 
 
 def _told(values_ms: Sequence[float]) -> dict[str, Any]:
@@ -227,9 +220,14 @@ def _notes(document: Mapping[str, Any]) -> list[str]:
     notes = []
     account, threads = document["accounted_for"], document["environment"]["threads"]
     if abs(account - 1) > WORST_ACCOUNT:
+        reason = (
+            "each alone wakes the other threads anew"
+            if threads > 1
+            else "repeat it on an idle machine, or with more rounds"
+        )
         notes.append(
             f"the operators add up to {account:.0%} of the whole: trust their order, not their "
-            "times" + ("; with several threads each alone wakes them anew" if threads > 1 else "")
+            f"times; {reason}"
         )
     below = [one for one in document["operators"] if one["below_resolution"]]
     if below:
