@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from statistics import fmean, median
+from statistics import median
 from typing import Any
 
 from device_bench import environment
@@ -124,7 +124,7 @@ class _Rounds:
 
     def __init__(self, told: Sequence[Mapping[str, Any]]) -> None:
         self._told = told
-        self._wholes_ns = [fmean(one["whole"]) for one in told]
+        self._wholes_ns = [median(one["whole"]) for one in told]
         self.empty_ns = median(value for one in told for value in one["empty"])
         self.empty_ms = self.empty_ns / 1e6
         self.whole = _told([value / 1e6 for value in self._wholes_ns])
