@@ -68,6 +68,7 @@ def _answers(request: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         "model_bytes": len(model),
         "runtime": runtime.runtime_name(),
         "xnnpack": runtime.uses_xnnpack(),
+        "clock": measurement.clock,
         "nodes": [node.to_dict() for node in measurement.graph.nodes],
         "blocks": [[block.name, block.operators] for block in measurement.blocks],
         "notes": measurement.notes,

@@ -10,6 +10,11 @@ A part alone is not quite what it is in the whole, so each is brought near it be
 - The constant cost of an invocation, which the whole pays once and every part again, is measured on
   a part without operators and taken off. What the delegate adds for each part stays in.
 
+With one thread the clock is that thread's CPU time: on a machine that does something else too, an
+invocation of the whole is interrupted and the short ones of its parts hardly ever are, and by the
+wall's clock they would not add up. With more threads CPU time adds the threads up, and the wall's
+clock it is.
+
 Before anything is timed the parts run one after the other, and the last ones must give what the
 whole gives.
 """
@@ -57,6 +62,7 @@ class Measurement:
     Attributes:
         graph: The operators.
         blocks: Them in groups.
+        clock: ``cpu`` or ``wall``, see above.
         notes: What a reader must know, a sentence each.
 
     Raises:
@@ -68,6 +74,8 @@ class Measurement:
         self.notes: list[str] = []
         # The native side points into these bytes.
         self._model, self._threads = model, threads
+        self.clock = "cpu" if threads == 1 else "wall"
+        self._clock = time.thread_time_ns if threads == 1 else time.perf_counter_ns
         self._file = folder / "part.tflite"
         self._file.write_bytes(model)
         self._whole, _ = runtime.load_model(model, threads)
@@ -107,16 +115,17 @@ class Measurement:
         """
         operators: list[int] = []
         empty: list[int] = []
+        clock = self._clock
         gc.collect()
         gc.disable()
         try:
             whole = [self._time_whole()]
             for count, part in enumerate(self._operators.values()):
-                operators.append(part.time_ns())
+                operators.append(part.time_ns(clock))
                 if count % EMPTY_EVERY == 0:
-                    empty.append(self._empty.time_ns())
+                    empty.append(self._empty.time_ns(clock))
             whole.append(self._time_whole())
-            blocks = [sum(part.time_ns() for part in runs) for runs in self._blocks]
+            blocks = [sum(part.time_ns(clock) for part in runs) for runs in self._blocks]
             whole.append(self._time_whole())
         finally:
             gc.enable()
@@ -127,7 +136,7 @@ class Measurement:
         self._whole.invoke()
         for tensor, values in self._drawn.items():
             self._whole.set_tensor(tensor, values)
-        invoke, clock = self._whole.invoke, time.perf_counter_ns
+        invoke, clock = self._whole.invoke, self._clock
         started_ns = clock()
         invoke()
         return clock() - started_ns
@@ -195,12 +204,12 @@ class _Running:
         }
         self._touched = [native.tensor(t) for t in outputs if t in numbers and t not in sources]
 
-    def time_ns(self) -> int:
+    def time_ns(self, clock: Callable[[], int]) -> int:
         """Bring inputs and outputs into the caches and time one invocation."""
         for values in self._touched:
             values()[...] = 0
         self._feed()
-        invoke, clock = self._native.invoke, time.perf_counter_ns
+        invoke = self._native.invoke
         started_ns = clock()
         invoke()
         return clock() - started_ns

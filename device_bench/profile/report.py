@@ -37,6 +37,7 @@ def profile(
 
         - ``format_version``; ``environment`` with ``threads``; ``model``: ``source``, ``network``,
           ``model_bytes``, ``runtime``, ``xnnpack``; ``rounds``;
+          ``clock``: ``cpu``, the time that the one thread ran, or ``wall``;
         - ``whole``: ``ms``, ``interval_ms`` of the model as it is;
         - ``empty_ms``: one invocation of a graph without operators. What takes less than it is
           below the resolution;
@@ -93,6 +94,7 @@ def profile(
             "network": network,
             **{name: head[name] for name in ("model_bytes", "runtime", "xnnpack")},
         },
+        "clock": head["clock"],
         "rounds": rounds,
         "whole": measured.whole,
         "empty_ms": measured.empty_ms,

@@ -14,13 +14,14 @@ def summary_lines(document: Mapping[str, Any]) -> list[str]:
     network = f", its {model['network']}" if model["network"] else ""
     delegate = "XNNPACK" if model["xnnpack"] else "without XNNPACK"
     whole = document["whole"]
+    clock = "CPU time" if document["clock"] == "cpu" else "wall-clock time"
     return [
         f"{model['source']}{network}: {model['runtime']} ({delegate}), threads: {told['threads']}, "
         f"{told['cpu'] or told['machine']}",
         f"the whole: {_with_interval(whole['ms'], whole['interval_ms'])} ms; accounted for: "
         f"{document['accounted_for']:.1%} by its operators one by one, "
         f"{document['blocks_accounted_for']:.1%} by its blocks one by one; "
-        f"{document['rounds']} rounds",
+        f"{document['rounds']} rounds, {clock}",
     ]
 
 
