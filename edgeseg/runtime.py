@@ -145,17 +145,36 @@ def load_model(model: bytes, threads: int = 1) -> tuple[Any, str]:
         ModelContractError: If the bytes are no model.
         MissingExtraError: If no runtime is installed.
     """
-    module, runtime = _imported()
-    kernels = module.OpResolverType
-    resolver = kernels.AUTO if uses_xnnpack() else kernels.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     # "TFL3" at byte 4 is FlatBuffers' file identifier. The loader crashes or prints to stderr
     # on some other bytes.
     if model[4:8] != b"TFL3":
         raise ModelContractError("the model is not a TFLite file")
+    return _load({"model_content": model}, threads)
+
+
+def load_model_file(path: str, threads: int = 1) -> tuple[Any, str]:
+    """The same of a file, which the native side maps into memory: nothing of it is copied.
+
+    Args:
+        path: A `.tflite` file, trusted. What the interpreter reads at its invocations (the
+            constants) must stay as it is while it lives.
+        threads: Threads that it may use.
+
+    Raises:
+        ModelContractError: If the file is no model.
+        MissingExtraError: If no runtime is installed.
+    """
+    return _load({"model_path": path}, threads)
+
+
+def _load(source: dict[str, Any], threads: int) -> tuple[Any, str]:
+    module, runtime = _imported()
+    kernels = module.OpResolverType
+    resolver = kernels.AUTO if uses_xnnpack() else kernels.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     try:
         with _without_info_lines():
             loaded = module.Interpreter(
-                model_content=model, num_threads=threads, experimental_op_resolver_type=resolver
+                **source, num_threads=threads, experimental_op_resolver_type=resolver
             )
             loaded.allocate_tensors()
     except (ValueError, RuntimeError, SystemError) as error:

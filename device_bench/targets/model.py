@@ -45,11 +45,14 @@ class ModelTarget:
         Raises:
             EdgesegError: The file cannot be read, or is no model that the interpreter takes.
         """
-        self._model = self._read()  # the native side points into these bytes
+        # The native side points into these bytes.
+        self._model = read_model(self._path, self._network)
         self._native, _ = runtime.load_model(self._model, self._threads)
         inputs = self._native.get_input_details()
         generator = np.random.default_rng(_SEED)
-        self._inputs = [(int(details["index"]), _drawn(details, generator)) for details in inputs]
+        self._inputs = [
+            (int(details["index"]), drawn_input(details, generator)) for details in inputs
+        ]
 
     def prepare(self, index: int) -> None:  # noqa: ARG002 - every sample has the same input
         """Fill the inputs with the same drawn values each time."""
@@ -80,17 +83,23 @@ class ModelTarget:
             "partitions": len(set(partitions)),
         }
 
-    def _read(self) -> bytes:
-        if self._network is None:
-            return read_bounded(self._path, limits.MAX_BUNDLE_BYTES, "model")
-        bundle = Bundle.open(self._path)
-        model = bundle.embedder_model if self._network == "embedder" else bundle.segmenter_model
-        if model is None:
-            raise ModelContractError(f"{self._path} has no {self._network}")
-        return model
+
+def read_model(path: str, network: str | None) -> bytes:
+    """The bytes of a bare model, or of a bundle's network; see ``ModelTarget``.
+
+    Raises:
+        EdgesegError: The file cannot be read, or the bundle has no such network.
+    """
+    if network is None:
+        return read_bounded(path, limits.MAX_BUNDLE_BYTES, "model")
+    bundle = Bundle.open(path)
+    model = bundle.embedder_model if network == "embedder" else bundle.segmenter_model
+    if model is None:
+        raise ModelContractError(f"{path} has no {network}")
+    return model
 
 
-def _drawn(details: Mapping[str, Any], generator: np.random.Generator) -> NDArray[Any]:
+def drawn_input(details: Mapping[str, Any], generator: np.random.Generator) -> NDArray[Any]:
     """Values for an input: [0, 1) for a float one, all that the type holds for an 8-bit one.
 
     Other integers are often indices, of which only 0 is safe in any table.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from edgeseg.cli.bench import compare, gate, run, schema, show, sweep
+from edgeseg.cli.bench import compare, gate, profile, run, schema, show, sweep
 from edgeseg.cli.default_command import defaulting_to
 
 _HELP = """Measure models and bundles, and judge what was measured.
@@ -19,7 +19,7 @@ Examples:
   edgeseg bench gate today.json --max-p90-ms 80 --min-iou 0.9
 """
 
-_COMMANDS = (run, sweep, compare, gate, show, schema)
+_COMMANDS = (run, sweep, compare, gate, profile, show, schema)
 
 
 def register(app: typer.Typer) -> None:
