@@ -18,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PIP_INSTALL = -m pip install --quiet --constraint constraints.txt
 PACKAGE_FILES = $(shell find edgeseg converters device_bench -type f -not -name '*.pyc')
 
-.PHONY: help demo test lint verify verify-compression verify-match verify-sync camvid smoke docs test-pythons clean
+.PHONY: help demo test lint verify verify-compression verify-match verify-sync verify-bench camvid smoke docs test-pythons clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -53,6 +53,11 @@ verify-match: $(VENV)/.dev-installed
 # a fleet. Debian: apt-get install zstd xdelta3 nginx-light
 verify-sync: $(VENV)/.dev-installed
 	$(BIN)/python -m tests.verify sync
+
+# What the bench and the runtime promise: that its figures are true, on a device from the desk, in a
+# browser, on other processors. Debian: apt-get install openssh-server chromium
+verify-bench: $(VENV)/.dev-installed
+	$(BIN)/python -m tests.verify bench
 
 # The Tiramisu paper's table, trained and measured: for a machine with a GPU. Where that has JAX or
 # PyTorch and no TensorFlow: KERAS_BACKEND=jax python -m tests.verify.camvid

@@ -41,17 +41,16 @@ def _machine(result: BenchResult) -> Iterator[str]:
 
 
 def _starved(result: BenchResult) -> Iterator[str]:
-    starved = [
-        f"{spec.name} ({min(shares):.0%})"
-        for scenario in result.scenarios
-        for spec, outcome in zip(result.plan.timed, result.outcomes[scenario.name], strict=True)
-        if (shares := [each.cpu_share for each in outcome.processes if each.cpu_share is not None])
-        and min(shares) < LEAST_CPU_SHARE
-    ]
+    least: dict[str, float] = {}
+    for scenario in result.scenarios:
+        for spec, outcome in zip(result.plan.timed, result.outcomes[scenario.name], strict=True):
+            shares = [each.cpu_share for each in outcome.processes if each.cpu_share is not None]
+            least[spec.name] = min([*shares, least.get(spec.name, 1.0)])
+    starved = [f"{name} ({share:.0%})" for name, share in least.items() if share < LEAST_CPU_SHARE]
     if starved:
         yield (
             "the CPU did something else for part of the timed spans of "
-            f"{', '.join(dict.fromkeys(starved))}: repeat on an idle machine"
+            f"{', '.join(starved)}: repeat on an idle machine"
         )
 
 

@@ -94,15 +94,26 @@ def _figures(value: Any, where: str) -> None:
     _require(value, _FIGURES, where)
     for percentile in ("p50", "p90", "p99"):
         _interval(value.get(f"{percentile}_interval_ms"), where)
+    baseline = value.get("baseline")
+    if baseline is not None:
+        _require(baseline, {"samples": int, "p50_ms": _NUMBER, "max_ms": _NUMBER}, where)
+        _times(baseline.get("samples_ms"), where)
     if not value["processes"]:
         raise FormatError(f"{where} has no process")
     for process in value["processes"]:
         _require(process, _PROCESS, where)
-        times = process["samples_ms"]
-        if not times or not all(isinstance(time, _NUMBER) and time >= 0 for time in times):
-            raise FormatError(f"{where} has no proper samples")
+        _times(process["samples_ms"], where)
+        _require(process, {"warm_up_ms?": list}, where)
+        if process.get("warm_up_ms"):
+            _times(process["warm_up_ms"], where)
         if (process.get("yardstick_ms") or 0) < 0:
             raise FormatError(f"{where} has no proper yardstick")
+
+
+def _times(value: Any, where: str) -> None:
+    proper = isinstance(value, list) and value
+    if not proper or not all(isinstance(time, _NUMBER) and time >= 0 for time in value):
+        raise FormatError(f"{where} has no proper samples")
 
 
 def _interval(value: Any, where: str) -> None:

@@ -10,7 +10,19 @@ from pathlib import Path
 
 from edgeseg.cli.console import print_json, print_table
 from edgeseg.presets import checkpoint_path
-from tests.verify import compression, device, match, published, quality, sync
+from tests.verify import (
+    bench,
+    compression,
+    device,
+    match,
+    page,
+    preprocessing,
+    profile,
+    published,
+    quality,
+    remote,
+    sync,
+)
 from tests.verify.figure import Check, Row
 from tests.verify.workbench import REPOSITORY, Workbench
 
@@ -19,6 +31,7 @@ SUITES = {
     "compression": compression.NAMES,
     "match": match.NAMES,
     "sync": (*sync.NAMES, *published.NAMES),
+    "bench": (*bench.NAMES, *profile.NAMES, *preprocessing.NAMES, *remote.NAMES, *page.NAMES),
 }
 
 
@@ -31,8 +44,8 @@ def main(arguments: list[str] | None = None) -> int:
             work = options.work.absolute()
             work.mkdir(parents=True, exist_ok=True)
         bundle = options.bundle.absolute() if options.bundle else None
-        bench = Workbench(options.data.absolute(), work, bundle, options.segmenter.absolute())
-        rows = measure(_checks(options, bench), options.only)
+        place = Workbench(options.data.absolute(), work, bundle, options.segmenter.absolute())
+        rows = measure(_checks(options, place), options.only)
     if options.json:
         print_json({"rows": [row.to_dict() for row in rows], "held": all(r.fine for r in rows)})
     else:
@@ -41,14 +54,17 @@ def main(arguments: list[str] | None = None) -> int:
     return 0 if rows and all(row.fine for row in rows) else 1
 
 
-def _checks(options: argparse.Namespace, bench: Workbench) -> list[Check]:
+def _checks(options: argparse.Namespace, place: Workbench) -> list[Check]:
     if options.suite == "compression":
-        return compression.checks(bench, options.teacher and options.teacher.absolute())
+        return compression.checks(place, options.teacher and options.teacher.absolute())
     if options.suite == "match":
-        return match.checks(bench)
+        return match.checks(place)
     if options.suite == "sync":
-        return [*sync.checks(bench), *published.checks(bench)]
-    return [*quality.checks(bench), *device.checks(bench)]
+        return [*sync.checks(place), *published.checks(place)]
+    if options.suite == "bench":
+        parts = (bench, profile, preprocessing, remote, page)
+        return [check for part in parts for check in part.checks(place)]
+    return [*quality.checks(place), *device.checks(place)]
 
 
 def measure(checks: list[Check], only: list[str] | None) -> list[Row]:
@@ -79,8 +95,8 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         choices=list(SUITES),
         default="main",
-        help="which promises: of the whole, of the presets' compression, of the match, or of "
-        "catalogues on their way to scanners (default: main)",
+        help="which promises: of the whole, of the presets' compression, of the match, of "
+        "catalogues on their way to scanners, or of the bench and the devices (default: main)",
     )
     parser.add_argument(
         "--data",
