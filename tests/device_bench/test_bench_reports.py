@@ -109,7 +109,7 @@ def test_wrong_usage(measured: Path, capsys: pytest.CaptureFixture[str]) -> None
         ({**report([1.0]), "format_version": 1}, "format_version 1"),
         ({**report([1.0]), "targets": {}}, "damaged bench report: the report has no proper"),
         ({**report([1.0]), "targets": [{}]}, "damaged bench report: a target has no proper"),
-        ({**report([1.0]), "scenarios": {"x": {}}}, "lacks a scenario"),
+        ({**report([1.0]), "scenarios": {"x": {"timed": "t"}}}, "lacks a scenario"),
     ],
 )
 def test_what_is_no_report(
