@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from device_bench.stats import CONFIDENCE, Ratio, ratio_of_means
+from device_bench.stats import CONFIDENCE, Ratio, ratio_of_means, typical
 
 Verdict = Literal["slower", "faster", "no change beyond noise", "cannot tell"]
 
@@ -92,11 +91,11 @@ def compare(
     """Compare two reports, target by target.
 
     What is compared is processes, not samples: samples of one process are alike in what chance gave
-    that process. Each process's median is divided by the yardstick's in the same minutes, so that a
-    machine that was slower as a whole cancels out, and the ratio of the two runs' geometric means
-    is taken with its interval. A change is told where the interval, widened so that all verdicts
-    together are right with ``CONFIDENCE`` (Bonferroni), leaves out 1, and the change is at least
-    ``least_change``.
+    that process. What is typical of each (``stats.typical``) is divided by the yardstick's in the
+    same minutes, so that a machine that was slower as a whole cancels out, and the ratio of the two
+    runs' geometric means is taken with its interval. A change is told where the interval, widened
+    so that all verdicts together are right with ``CONFIDENCE`` (Bonferroni), leaves out 1, and the
+    change is at least ``least_change``.
 
     Args:
         before: A report, see ``report.stored.read_report``.
@@ -149,26 +148,29 @@ def _change(
 ) -> Change:
     both = before["processes"], after["processes"]
     measured = all(process.get("yardstick_ms") for processes in both for process in processes)
-    medians = [[_median(process, measured) for process in processes] for processes in both]
-    ratio = ratio_of_means(medians[0], medians[1], confidence)
+    took = [[_took(process, measured) for process in processes] for processes in both]
+    ratio = ratio_of_means(took[0], took[1], confidence)
     verdict: Verdict = "no change beyond noise"
     why = ""
     if ratio is None:
-        verdict, why = "cannot tell", "one process tells no spread; measure with --processes 5"
+        verdict, why = (
+            "cannot tell",
+            "one process tells no spread; measure with --processes 5",
+        )
     elif ratio.low > 1 and ratio.ratio >= 1 + least_change:
         verdict = "slower"
     elif ratio.high < 1 and ratio.ratio <= 1 / (1 + least_change):
         verdict = "faster"
     elif ratio.high / ratio.low > (1 + 2 * least_change) ** 2:
-        why = "noisy: more --processes, or an idle machine, would tell smaller changes"
+        why = "noisy: --resolve 5 in both runs, or an idle machine, would tell smaller changes"
     return Change(
         target, scenario, before["p50_ms"], after["p50_ms"], ratio, measured, verdict, why
     )
 
 
-def _median(process: Mapping[str, Any], to_yardstick: bool) -> float:
-    median = max(float(statistics.median(process["samples_ms"])), 1e-6)
-    return median / process["yardstick_ms"] if to_yardstick else median
+def _took(process: Mapping[str, Any], to_yardstick: bool) -> float:
+    took_ms = typical(process["samples_ms"])
+    return took_ms / process["yardstick_ms"] if to_yardstick else took_ms
 
 
 def _memory(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from device_bench.launcher import Worker
+from device_bench.stats import resolution, typical
 from device_bench.target import TargetSpec
 
 T = TypeVar("T")
@@ -85,6 +86,19 @@ class Outcome:
     def samples(self) -> list[Sample]:
         """The samples of all processes."""
         return [sample for process in self.processes for sample in process.samples]
+
+    def resolution(self) -> float | None:
+        """The smallest change, as a share, that another run like this one would show.
+
+        Of what is typical of each process, as a ratio to the yardstick where there is one.
+        """
+        return resolution(
+            [
+                typical([sample.total_ns for sample in process.samples])
+                / (process.yardstick_ns or 1)
+                for process in self.processes
+            ]
+        )
 
     def totals_ns(self) -> list[int]:
         """What each sample took."""

@@ -111,6 +111,7 @@ def _figures(outcome: Outcome) -> dict[str, Any]:
         "cpu_share": round(sum(shares) / len(shares), 3) if shares else None,
         "stages": _stages(outcome.samples),
         "baseline": _baseline(outcome.baseline),
+        "resolution": outcome.resolution(),
         "drift": drift(outcome.slices),
         "slices": [dict(each) for each in outcome.slices],
         "processes": [_process(process) for process in outcome.processes],

@@ -18,7 +18,7 @@ TELLING_CLOCK_CHANGE = 0.1
 
 def notes(result: BenchResult) -> list[str]:
     """A sentence each, the graver first."""
-    parts = (_machine, _starved, _drifting, _few, _told)
+    parts = (_machine, _starved, _drifting, _unresolved, _few, _told)
     return list(dict.fromkeys(note for part in parts for note in part(result)))
 
 
@@ -69,6 +69,19 @@ def _drifting(result: BenchResult) -> Iterator[str]:
                 yield (
                     f"{scenario.name}: {spec.name} had not settled after "
                     f"{len(restless[0].warm_up_ns)} invocations of warm-up"
+                )
+
+
+def _unresolved(result: BenchResult) -> Iterator[str]:
+    for scenario in result.scenarios:
+        asked = scenario.settings().get("resolve")
+        for spec, outcome in zip(result.plan.timed, result.outcomes[scenario.name], strict=True):
+            seen = outcome.resolution()
+            if asked is not None and not spec.of_harness and (seen is None or seen > asked):
+                said = "none" if seen is None else f"one of {seen:.0%}"
+                yield (
+                    f"{scenario.name}: of {spec.name} a change of {asked:.0%} was to be seen, and "
+                    f"after {len(outcome.processes)} processes {said} can be"
                 )
 
 

@@ -26,8 +26,8 @@ _TARGET = {
 _FIGURES = {
     "samples": int, "p50_ms": _NUMBER, "p90_ms?": _NUMBER, "p99_ms?": _NUMBER, "max_ms": _NUMBER,
     "load_ms": _NUMBER, "peak_memory_bytes": int, "steady_memory_bytes?": int, "energy_j?": _NUMBER,
-    "drift?": _NUMBER, "ratio_to_first?": _NUMBER, "baseline?": dict, "slices": list,
-    "stages": dict, "processes": list,
+    "drift?": _NUMBER, "resolution?": _NUMBER, "ratio_to_first?": _NUMBER, "baseline?": dict,
+    "slices": list, "stages": dict, "processes": list,
 }  # fmt: skip
 _PROCESS = {"samples_ms": list, "yardstick_ms?": _NUMBER}
 _QUALITIES = ("iou_mean", "recall_at_1", "recall_at_5", "recall_at_10")

@@ -9,12 +9,14 @@ from typing import Any
 from device_bench.energy import EnergyMeter
 from device_bench.lane import Lane
 from device_bench.scenario import Launch, Outcome, Progress, in_turn
-from device_bench.stats import percentile_ns
+from device_bench.stats import typical
 from device_bench.target import TargetSpec
 
 # The targets take turns in bursts; a disturbance of some seconds cannot fall on one alone.
 MAX_BURST = 5
 MIN_BURSTS = 4
+# A machine that is too noisy for what it is asked shall say so within the hour.
+MAX_LONGER = 10
 
 
 class SingleStream:
@@ -30,35 +32,71 @@ class SingleStream:
     Args:
         samples: Timed invocations a target.
         processes: Among how many processes they are divided.
+        resolve: Go on with further processes until a change of this share would be told between
+            two runs like this one (``stats.resolution``), but not beyond ``MAX_LONGER`` times as
+            many; None takes what the other two say.
         energy: Where the machine tells what it spends.
     """
 
     name = "single_stream"
     timed = "one invocation in a process that has warmed up"
 
-    def __init__(self, samples: int, processes: int = 1, energy: EnergyMeter | None = None) -> None:
+    def __init__(
+        self,
+        samples: int,
+        processes: int = 1,
+        resolve: float | None = None,
+        energy: EnergyMeter | None = None,
+    ) -> None:
         if samples < 1 or processes < 1:
             raise ValueError("single_stream needs one sample and one process or more")
         self._samples = samples
         self._processes = min(processes, samples)
+        self._resolve = resolve
         self._energy = energy
 
     def settings(self) -> Mapping[str, Any]:
-        """Samples, and among how many processes they are divided."""
-        return {"samples": self._samples, "processes": self._processes}
+        """Samples, among how many processes they are divided, and what was to be resolved."""
+        return {
+            "samples": self._samples, "processes": self._processes, "resolve": self._resolve,
+        }  # fmt: skip
 
     def measure(
         self, specs: Sequence[TargetSpec], launch: Launch, progress: Progress[int]
     ) -> list[Outcome]:
         """See ``Scenario.measure``."""
         outcomes = [Outcome() for _ in specs]
-        plans = [bursts(share) for share in shares(self._samples, self._processes)]
-        turns = [(process, burst) for process, plan in enumerate(plans) for burst in plan]
+        planned = shares(self._samples, self._processes)
+        self._run(planned, specs, outcomes, launch, progress)
+        while self._resolve is not None and len(outcomes[0].processes) < MAX_LONGER * len(planned):
+            seen = [
+                outcome.resolution()
+                for spec, outcome in zip(specs, outcomes, strict=True)
+                if not spec.of_harness
+            ]
+            if all(each is not None and each <= self._resolve for each in seen):
+                break
+            worst = max((each for each in seen if each is not None), default=1.0)
+            label = f"single stream, a change of {worst:.0%} can be seen"
+            self._run(planned[:1], specs, outcomes, launch, progress, label)
+        return outcomes
+
+    def _run(
+        self,
+        planned: Sequence[int],
+        specs: Sequence[TargetSpec],
+        outcomes: Sequence[Outcome],
+        launch: Launch,
+        progress: Progress[int],
+        label: str = "single stream",
+    ) -> None:
+        """Add a process of so many samples to each target for each that is planned."""
+        turns = [(number, burst) for number, share in enumerate(planned) for burst in bursts(share)]
         with contextlib.ExitStack() as alive:
             lanes: list[Lane] = []
-            for turn in progress(range(len(turns)), len(turns), "single stream"):
-                process, burst = turns[turn]
-                if turn == 0 or turns[turn - 1][0] != process:
+            for turn in progress(range(len(turns)), len(turns), label):
+                number, burst = turns[turn]
+                if turn == 0 or turns[turn - 1][0] != number:
                     lanes = [
                         Lane(alive.enter_context(launch(spec)), self._energy) for spec in specs
                     ]
@@ -66,12 +104,11 @@ class SingleStream:
                         lane.start()
                 for position in in_turn(len(lanes), turn):
                     lanes[position].take(burst)
-                if turn + 1 == len(turns) or turns[turn + 1][0] != process:
+                if turn + 1 == len(turns) or turns[turn + 1][0] != number:
                     for lane, outcome in zip(lanes, outcomes, strict=True):
                         lane.end(outcome)
                     alive.close()
-        _share_yardstick(specs, outcomes)
-        return outcomes
+                    _share_yardstick(specs, outcomes)
 
 
 def shares(samples: int, processes: int) -> list[int]:
@@ -88,11 +125,9 @@ def bursts(samples: int) -> list[int]:
 
 
 def _share_yardstick(specs: Sequence[TargetSpec], outcomes: Sequence[Outcome]) -> None:
-    """Write down beside each process what the yardstick took in its minutes."""
+    """Write down beside each target's last process what the yardstick took in its minutes."""
     for spec, outcome in zip(specs, outcomes, strict=True):
-        if spec.kind != "yardstick":
-            continue
-        for number, process in enumerate(outcome.processes):
-            took_ns = percentile_ns([sample.total_ns for sample in process.samples], 50)
+        if spec.kind == "yardstick":
+            took = typical([sample.total_ns for sample in outcome.processes[-1].samples])
             for other in outcomes:
-                other.processes[number].yardstick_ns = took_ns
+                other.processes[-1].yardstick_ns = round(took)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import random
 from typing import Any
 
 import pytest
@@ -61,6 +62,22 @@ def test_each_process_knows_what_the_yardstick_took_in_its_time() -> None:
     assert [process.yardstick_ns for process in outcomes[0].processes] == [300] * 3
     outcomes, _ = measured(SingleStream(12, 3), [A])
     assert [process.yardstick_ns for process in outcomes[0].processes] == [None] * 3
+
+
+def test_a_stream_goes_on_until_the_change_can_be_seen() -> None:
+    rng = random.Random(1)
+
+    def noisy(spec: TargetSpec, log: list[str]) -> Pretended:
+        level = 1e6 * rng.lognormvariate(0.0, 0.05)
+        return Pretended(spec.name, log, (int(level) for _ in itertools.count()))
+
+    outcomes, _ = measured(SingleStream(12, 3, resolve=0.1), [A], noisy)
+    seen = outcomes[0].resolution()
+    assert seen is not None
+    assert seen <= 0.1
+    assert 4 <= len(outcomes[0].processes) < 30
+    outcomes, _ = measured(SingleStream(12, 3, resolve=0.001), [A], noisy)
+    assert len(outcomes[0].processes) == 30, "ten times as many, and no more"
 
 
 @pytest.mark.parametrize(("samples", "processes"), [(1, 5), (7, 2), (10, 10), (100, 5)])

@@ -98,6 +98,16 @@ PercentileOption = Annotated[
 ProcessesOption = Annotated[
     int, typer.Option(min=1, max=1000, help="Among how many processes they are divided.")
 ]
+ResolveOption = Annotated[
+    float | None,
+    typer.Option(
+        metavar="PERCENT",
+        min=1.0,
+        max=100.0,
+        help="Go on with further processes, ten times as many at most, until compare would see a "
+        "change of so much.",
+    ),
+]
 ColdSamplesOption = Annotated[
     int, typer.Option(min=0, max=10_000, help="Fresh processes of each target; 0 for none.")
 ]
@@ -130,6 +140,7 @@ class Measuring:
     samples: int
     percentile: int | None
     processes: int
+    resolve: float | None
     cold_samples: int
     minutes: float
     sync_from: str | None
@@ -206,7 +217,8 @@ def _scenarios(asked: Measuring, planned: Plan, folder: Path) -> list[Scenario]:
             made.append(ColdStart(asked.cold_samples))
         elif each is ScenarioChoice.single_stream:
             fine = meter if meter.fine else None
-            made.append(SingleStream(samples, asked.processes, fine))
+            share = None if asked.resolve is None else asked.resolve / 100
+            made.append(SingleStream(samples, asked.processes, share, fine))
         elif each is ScenarioChoice.sustained:
             made.append(Sustained(asked.minutes, meter))
         else:

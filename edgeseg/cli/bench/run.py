@@ -21,6 +21,7 @@ from edgeseg.cli.bench.measuring import (
     PhotoOption,
     ProcessesOption,
     QueriesOption,
+    ResolveOption,
     SamplesOption,
     ScenarioOption,
     SplitNameOption,
@@ -60,6 +61,7 @@ Examples:
   edgeseg bench my.bundle --catalogue shop.catalogue --photo a.jpg --photo b.jpg --json
   edgeseg bench my.bundle --split labels.csv --queries queries.csv --catalogue shop.catalogue
   edgeseg bench my.bundle --scenario sustained --minutes 10 --out hot.json
+  edgeseg bench my.bundle --resolve 5 --out release.json
   edgeseg bench my.bundle --on ssh://me@scanner --out scanner.json
   edgeseg bench run a.tflite a.tflite             how far apart noise alone puts two
 """
@@ -93,6 +95,7 @@ def run(
     samples: SamplesOption = measuring.SAMPLES,
     percentile: PercentileOption = None,
     processes: ProcessesOption = measuring.PROCESSES,
+    resolve: ResolveOption = None,
     cold_samples: ColdSamplesOption = measuring.COLD_SAMPLES,
     minutes: MinutesOption = measuring.MINUTES,
     sync_from: SyncFromOption = None,
@@ -122,6 +125,7 @@ def run(
         samples=samples,
         percentile=percentile,
         processes=processes,
+        resolve=resolve,
         cold_samples=cold_samples,
         minutes=minutes,
         sync_from=sync_from,
