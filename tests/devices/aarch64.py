@@ -37,10 +37,12 @@ class Site:
     Attributes:
         name: of its runtime.
         folder: what goes onto PYTHONPATH.
+        libraries: folders of shared libraries that Debian would name when it is configured.
     """
 
     name: str
     folder: Path
+    libraries: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,15 @@ class Run:
     versions: dict[str, str]
     difference: Difference
 
+    @property
+    def shortcomings(self) -> list[str]:
+        """What is not within tolerance; tflite-runtime's kernels are older ones."""
+        return self.difference.shortcomings("tflite" not in self.versions["runtime"])
+
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {"name": self.name, "versions": self.versions, **self.difference.to_dict()}
+        told = {"name": self.name, "versions": self.versions, **self.difference.to_dict()}
+        return told | {"shortcomings": self.shortcomings, "held": not self.shortcomings}
 
 
 def measure(work: Path, wheels: Path, data: Path, tell: Tell) -> dict[str, Any]:
@@ -98,7 +106,7 @@ def measure(work: Path, wheels: Path, data: Path, tell: Tell) -> dict[str, Any]:
             emulated(root, site, processor, "match", job, out, *some)
             made = Run(f"{site.name} on {processor}", versions_of(out), difference_of(reference, out))
             runs.append(made)
-            tell(f"{made.name}: {'; '.join(made.difference.shortcomings) or 'held'}")
+            tell(f"{made.name}: {'; '.join(made.shortcomings) or 'held'}")
         if site.name == "ai-edge-litert":
             catalogue = _catalogue(root, site, work, job)
     return {
@@ -131,6 +139,8 @@ def emulated(
     arguments = [ON_DEVICE, action, job.absolute(), out.absolute(), *options]
     command = root.python(processor, "-B", "-s", *arguments)
     environment = {**os.environ, "PYTHONPATH": str(site.folder), "OMP_NUM_THREADS": "1"}
+    if site.libraries:
+        environment["LD_LIBRARY_PATH"] = ":".join(str(each) for each in site.libraries)
     run(command, f"{site.name} on {processor}", environment=environment)
 
 
@@ -187,7 +197,7 @@ def _install(
     root: DebianRoot, site: Site, wheel: Path, wanted: str | Path, hnswlib: Path, *options: str | Path
 ) -> None:
     """By the emulated pip, so that markers and tags are judged where they count."""
-    there = root.python(next(iter(AARCH64.processors)), _pip_itself(site.folder.parent))
+    there = root.python(next(iter(AARCH64.processors)), pip_itself(site.folder.parent))
     # Nothing is compiled there: what has no wheel is an error, but for hnswlib, which has one here.
     there += [
         "install", "--quiet", "--no-compile", "--only-binary", ":all:",
@@ -216,7 +226,7 @@ def _requirements(wheel: Path) -> list[str]:
     return [line for line in lines if line.startswith(("Requires-Dist", "Requires-Python"))]
 
 
-def _pip_itself(work: Path) -> Path:
+def pip_itself(work: Path) -> Path:
     """pip as one file that any Python can run: Debian's own would need more of Debian."""
     folder = work / "pip"
     if not list(folder.glob("pip-*.whl")):
@@ -231,7 +241,7 @@ def _later_litert(root: DebianRoot, work: Path, job: Path, reference: Path) -> s
     litert, later = work / "site-litert", work / "site-later-litert"
     if not later.exists():
         shutil.copytree(litert, later, ignore=shutil.ignore_patterns("ai_edge_litert*"))
-        command = root.python(next(iter(AARCH64.processors)), _pip_itself(work))
+        command = root.python(next(iter(AARCH64.processors)), pip_itself(work))
         command += ["install", "--quiet", "--no-compile", "--no-deps", "--only-binary", ":all:",
                     "--target", str(later.absolute()), _LATER_LITERT]  # fmt: skip
         run(command, f"installing {_LATER_LITERT} there")
@@ -241,7 +251,7 @@ def _later_litert(root: DebianRoot, work: Path, job: Path, reference: Path) -> s
                  "match", job, out, *_few())  # fmt: skip
     except CannotRunError as error:
         return str(error)
-    return "; ".join(difference_of(reference, out).shortcomings) or "works there"
+    return "; ".join(difference_of(reference, out).shortcomings()) or "works there"
 
 
 def held(document: dict[str, Any]) -> bool:

@@ -102,7 +102,7 @@ def measure(work: Path, wheels: Path, data: Path, tell: Tell) -> dict[str, Any]:
             out = work / "out" / name
             on_this_machine("match", job, out, python=environment)
             runs.append(Run(name, versions_of(out), difference_of(reference, out)))
-            tell(f"{name}: {'; '.join(runs[-1].difference.shortcomings) or 'held'}")
+            tell(f"{name}: {'; '.join(runs[-1].shortcomings) or 'held'}")
     if not runs:
         raise CannotRunError(f"none of Python {', '.join(PYTHONS)} is on this machine")
     return {"runs": [each.to_dict() for each in runs], "absent": absent}
