@@ -40,8 +40,6 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     document["held"] = module.held(document)
 
-
-
     write_atomic(work / f"{options.what}.json", json.dumps(document, indent=1).encode())
     if options.json:
         print_json(document)

@@ -25,8 +25,8 @@ from tests.devices.memory_group import memory_group
 LIMITED = Path(__file__).with_name("limited.py")
 ITEMS = 100_000
 MEMORY_BYTES = 512 * 1000 * 1000
-# From what Python with NumPy and OpenCV alone is more than, to what may be enough: wherever it ends,
-# a picture that it writes is whole or is not there.
+# From less than Python with NumPy and OpenCV takes to what may be enough: wherever it ends, a
+# picture that it writes is whole or is not there.
 TOO_LITTLE_BYTES = tuple(megabytes * 1000 * 1000 for megabytes in (40, 90, 120, 150, 180))
 _CLUSTERS = 2_000
 _SEED = 9
@@ -149,7 +149,9 @@ def measure(work: Path, wheels: Path, data: Path, tell: Tell) -> dict[str, Any]:
             runs.append({**small.to_dict(), "held": fine})
             tell(_line(small))
         if not any(run["code"] for run in runs if run["limit"] == limit):
-            raise CannotRunError(f"{limit}: {TOO_LITTLE_BYTES[0]} bytes were enough: no limit at all")
+            raise CannotRunError(
+                f"{limit}: {TOO_LITTLE_BYTES[0]} bytes were enough: no limit at all"
+            )
     if not runs:
         raise CannotRunError("; ".join(absent))
     return {"runs": runs, "absent": absent, "catalogue_bytes": catalogue.stat().st_size}

@@ -29,7 +29,10 @@ def main() -> int:
         os.sched_setaffinity(0, {given.core})
     if given.group is not None:
         (given.group / "cgroup.procs").write_text(str(os.getpid()))
-    for kind, size_bytes in ((resource.RLIMIT_DATA, given.data), (resource.RLIMIT_AS, given.address)):
+    for kind, size_bytes in (
+        (resource.RLIMIT_DATA, given.data),
+        (resource.RLIMIT_AS, given.address),
+    ):
         if size_bytes is not None:
             resource.setrlimit(kind, (size_bytes, size_bytes))
     from edgeseg.cli import main as edgeseg
@@ -38,9 +41,7 @@ def main() -> int:
     # Not ru_maxrss, which a process inherits from the one that started it.
     told = Path("/proc/self/status").read_text(encoding="ascii")
     peak = next(line for line in told.splitlines() if line.startswith("VmHWM"))
-    given.report.write_text(
-        json.dumps({"code": code, "peak_bytes": int(peak.split()[1]) * 1024})
-    )
+    given.report.write_text(json.dumps({"code": code, "peak_bytes": int(peak.split()[1]) * 1024}))
     return code
 
 

@@ -53,7 +53,9 @@ def memory_group(limit_bytes: int) -> Iterator[MemoryGroup]:
     try:
         folder.mkdir()
     except OSError as error:
-        raise CannotRunError(f"no memory control group can be made here: {error.strerror}") from error
+        raise CannotRunError(
+            f"no memory control group can be made here: {error.strerror}"
+        ) from error
     try:
         limit, swap = (
             ("memory.limit_in_bytes", ("memory.memsw.limit_in_bytes", str(limit_bytes)))

@@ -141,5 +141,3 @@ def _environment(
         pip(made, "uninstall", "--quiet", "--yes", combination.without,
             what=f"taking {combination.without} away")  # fmt: skip
     return made
-
-
