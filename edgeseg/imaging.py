@@ -37,8 +37,8 @@ _REDUCED = (
 _MAX_EXACT_VALUES = 4_000_000
 # Of 255: above what OpenCV's float32 weights are off by, far below what a network sees.
 _TIE = 5e-5
-# x86-64 builds of OpenCV resize floats by Intel's library, whose results differ from those of OpenCV's
-# own code, the only one on other processors, by more than rounding: masks would have other edges.
+# x86-64 builds of OpenCV resize floats by Intel's library, whose results differ from OpenCV's own
+# code, the only one on other processors, by more than rounding: masks would have other edges.
 cv2.ipp.setUseIPP(False)
 # A damaged picture is told by one exception; OpenCV (4, or 5) would add lines of its own.
 (getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel)(0)

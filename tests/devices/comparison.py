@@ -146,8 +146,8 @@ def iou(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
 def table_of(runs: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[Any]]:
     """Columns and rows for people, of runs as their JSON has them."""
     columns = [
-        "run", "runtime", "NumPy", "OpenCV", "top 10", "first", "shared", "cosine", "IoU", "networks",
-        "raw", "",
+        "run", "runtime", "NumPy", "OpenCV", "top 10", "first", "shared", "cosine", "IoU",
+        "networks", "raw", "",
     ]  # fmt: skip
     lines = []
     for each in runs:
