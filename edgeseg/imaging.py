@@ -231,14 +231,12 @@ def resize(image: NDArray[Any], width: int, height: int) -> NDArray[Any]:
 def _shrunk_alike(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
     """Shrink by area to the same bytes on every processor.
 
-    OpenCV's own uint8 path sums in float32, fused where a processor can, so that the many averages
-    that are half a step away from two values go up on one processor and down on another: at 320 to
-    224 pixels, one value in 700. Two networks later that was another order of the matches. In
-    float64 the sums agree to 1e-12 in whatever order, and a half always goes up.
+    OpenCV's uint8 path sums in float32, fused where a processor can, so that averages half a step
+    from two values go up here and down there: at 320 to 224 pixels, one value in 700, and matches
+    came in another order. Float64 sums agree to 1e-12 in any order, and a half always goes up.
     """
     averages = cv2.resize(image.astype(np.float64), (width, height), interpolation=cv2.INTER_AREA)
-    shrunk: NDArray[np.uint8] = np.floor(averages + (0.5 + _TIE)).astype(np.uint8)
-    return shrunk
+    return np.asarray(np.floor(averages + (0.5 + _TIE)), dtype=np.uint8)
 
 
 def resize_bilinear(image: NDArray[Any], width: int, height: int) -> NDArray[Any]:
