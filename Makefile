@@ -18,7 +18,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PIP_INSTALL = -m pip install --quiet --constraint constraints.txt
 PACKAGE_FILES = $(shell find edgeseg converters device_bench -type f -not -name '*.pyc')
 
-.PHONY: help demo test lint verify verify-compression verify-match verify-sync verify-bench camvid smoke docs test-pythons clean
+.PHONY: help demo test lint verify verify-compression verify-match verify-sync verify-bench camvid
+.PHONY: smoke docs test-pythons test-aarch64 test-armv7 test-runtimes test-constrained clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -77,6 +78,24 @@ docs: $(VENV)/.dev-installed
 # The tests under every supported Python that this machine has.
 test-pythons:
 	sh tests/handheld/every_python.sh
+
+# The wheel on 64-bit ARM: an emulated Debian matches golden photos beside this machine, whose results it
+# must give. Debian: apt-get install binutils debootstrap g++-aarch64-linux-gnu qemu-user-static. Run as
+# root, which debootstrap needs; the first run takes a quarter of an hour and 1.5 GB.
+test-aarch64: $(HANDHELD)/.wheel-installed
+	$(HANDHELD)/bin/python -m tests.devices aarch64
+
+# The same on 32-bit ARM, with NumPy and OpenCV of Debian. Debian: g++-arm-linux-gnueabihf beside.
+test-armv7: $(HANDHELD)/.wheel-installed
+	$(HANDHELD)/bin/python -m tests.devices armv7
+
+# The wheel under every Python of this machine, with each runtime and NumPy that it can have.
+test-runtimes: $(HANDHELD)/.wheel-installed
+	$(HANDHELD)/bin/python -m tests.devices runtimes
+
+# A match among 100,000 items with 512 MB and one core, and how it ends with less.
+test-constrained: $(HANDHELD)/.wheel-installed
+	$(HANDHELD)/bin/python -m tests.devices constrained
 
 clean:
 	rm -rf $(VENV) $(HANDHELD) $(BUILD) dist

@@ -156,7 +156,7 @@ def check_graph(graph: Graph) -> None:
     steps[graph.steps == LONG_STEP] = graph.long_steps
     # A list rises, so its last link, the sum of its steps, is its largest.
     starts = _starts(graph.counts)
-    if len(starts) and int(np.add.reduceat(steps, starts).max()) >= rows:
+    if len(starts) and int(np.add.reduceat(steps, starts.astype(np.intp)).max()) >= rows:
         raise FormatError("a link of its graph leads to no item")
     upper = graph.counts[rows:]
     links = _summed(upper, steps[int(graph.counts[:rows].sum(dtype=np.int64)) :])
@@ -198,5 +198,5 @@ def _starts(counts: NDArray[np.integer[Any]]) -> NDArray[np.int64]:
 
 def _upper_levels(levels: NDArray[np.int64]) -> NDArray[np.int64]:
     """The level, from 1, of each neighbour list above level 0, in the file's order."""
-    starts = np.repeat(np.cumsum(levels) - levels, levels)
+    starts = np.repeat(np.cumsum(levels) - levels, levels.astype(np.intp))
     return np.arange(len(starts), dtype=np.int64) - starts + 1

@@ -152,7 +152,7 @@ def _repeats(text: memoryview, ends: NDArray[np.uint32]) -> bool:
     """Whether two cells that are not empty are equal; without an object for each."""
     starts, lengths = ends[:-1].astype(np.int64), np.diff(ends)
     letters = np.frombuffer(text, np.uint8)
-    for length in np.flatnonzero(np.bincount(lengths[lengths > 0])).tolist():
+    for length in np.flatnonzero(np.bincount(lengths[lengths > 0].astype(np.intp))).tolist():
         same = starts[lengths == length]
         cells = np.zeros((len(same), -(-length // 8) * 8), np.uint8)
         # Indices take eight times the bytes of the letters they fetch.

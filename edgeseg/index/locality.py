@@ -58,8 +58,10 @@ def reordered(graph: Graph, order: NDArray[np.int64]) -> Graph:
     first_upper = rows + np.cumsum(levels) - levels
     own_levels = levels[order]
     # The lists above level 0 of each new row, in a row.
-    starts = np.repeat(np.cumsum(own_levels) - own_levels, own_levels)
-    upper = np.repeat(first_upper[order], own_levels) + np.arange(len(starts)) - starts
+    starts = np.repeat(np.cumsum(own_levels) - own_levels, own_levels.astype(np.intp))
+    upper = (
+        np.repeat(first_upper[order], own_levels.astype(np.intp)) + np.arange(len(starts)) - starts
+    )
     lists = np.concatenate([order, upper])
     counts = graph.counts[lists]
     ends = np.cumsum(graph.counts, dtype=np.int64)
