@@ -14,6 +14,7 @@ from tests.verify import (
     bench,
     compression,
     device,
+    devices,
     match,
     page,
     preprocessing,
@@ -31,7 +32,14 @@ SUITES = {
     "compression": compression.NAMES,
     "match": match.NAMES,
     "sync": (*sync.NAMES, *published.NAMES),
-    "bench": (*bench.NAMES, *profile.NAMES, *preprocessing.NAMES, *remote.NAMES, *page.NAMES),
+    "bench": (
+        *bench.NAMES,
+        *profile.NAMES,
+        *preprocessing.NAMES,
+        *remote.NAMES,
+        *page.NAMES,
+        *devices.NAMES,
+    ),
 }
 
 
@@ -62,7 +70,7 @@ def _checks(options: argparse.Namespace, place: Workbench) -> list[Check]:
     if options.suite == "sync":
         return [*sync.checks(place), *published.checks(place)]
     if options.suite == "bench":
-        parts = (bench, profile, preprocessing, remote, page)
+        parts = (bench, profile, preprocessing, remote, page, devices)
         return [check for part in parts for check in part.checks(place)]
     return [*quality.checks(place), *device.checks(place)]
 
