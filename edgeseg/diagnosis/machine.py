@@ -13,7 +13,8 @@ from pathlib import Path
 
 # Instruction sets that the interpreter's int8 and float kernels choose between.
 _TELLING_CPU_FEATURES = (
-    "sse4_1", "avx", "avx2", "fma", "f16c", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8",
+    "sse4_1", "sse4_2", "avx", "avx2", "fma", "f16c", "avx_vnni", "avx512f", "avx512bw",
+    "avx512_vnni", "amx_int8",
     "neon", "asimd", "asimdhp", "asimddp", "i8mm", "sve",
 )  # fmt: skip
 _MAX_SYSTEM_FILE_CHARS = 1 << 20

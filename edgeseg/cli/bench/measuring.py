@@ -141,10 +141,10 @@ class Measuring:
     percentile: int | None
     processes: int
     resolve: float | None
-    cold_samples: int
-    minutes: float
-    sync_from: str | None
-    sync_root: Path | None
+    cold_samples: int = 0
+    minutes: float = MINUTES
+    sync_from: str | None = None
+    sync_root: Path | None = None
 
     def check(self, catalogue: Path | None) -> None:
         """Refuse what does not go together.

@@ -113,10 +113,6 @@ def sweep(
         percentile=percentile,
         processes=processes,
         resolve=resolve,
-        cold_samples=0,
-        minutes=measuring.MINUTES,
-        sync_from=None,
-        sync_root=None,
     )
     asked.check(catalogue[0] if catalogue else None)
 
