@@ -146,9 +146,8 @@ def run_demo(
         }
     with clock.step("bench", "timing the bundle"):
         given = ("--catalogue", catalogue, "--photo", min(shop.photos.iterdir()))
-        bench = measured(
-            "bench", bundle, *given, "--samples", "60", "--cold-samples", "3", "--processes", "2"
-        )
+        counts = ("--samples", "60", "--cold-samples", "3", "--processes", "2")
+        bench = measured("bench", bundle, *given, *counts, "--html", out / "bench.html")
     sizes = {
         **{f"{name} checkpoint": path.stat().st_size for name, path in networks.items()},
         "bundle": bundle.stat().st_size,

@@ -199,6 +199,7 @@ on drawings say that the parts work together, not how good they are on photograp
 <h2>Segmentation</h2>{_table(("figure", "int8 bundle"), quality)}
 <h2>Time of a match, by stage</h2>{_table(("stage", "median ms"), stages)}
 <h2>Bench</h2>{_bench_table(figures)}
+<p><a href="bench.html">Every sample, drawn</a></p>
 <h2>Sizes</h2>{_table(("file", "bytes"), sizes)}
 <h2>Time of this demo</h2>{_table(("step", "seconds"), elapsed)}
 </body></html>
