@@ -11,17 +11,16 @@ from __future__ import annotations
 import gc
 import json
 import os
-import resource
 import sys
 import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TextIO
 
 from device_bench.target import Target
 from device_bench.targets import TARGETS
+from edgeseg.diagnosis.memory import peak_memory_bytes, steady_memory_bytes
 from edgeseg.errors import EdgesegError
 
 # Reading the CPU clock costs about a microsecond.
@@ -129,35 +128,6 @@ def _sample(target: Target, spent: _Spent, count: int, untimed: int) -> Mapping[
     finally:
         gc.enable()
     return {"samples": samples[untimed:]}
-
-
-def peak_memory_bytes() -> int:
-    """The most memory that this process had resident.
-
-    Linux hands a parent's ``ru_maxrss`` down through fork and exec, so a small child of a large
-    parent would report the parent's. ``VmHWM`` is the same figure for this program alone.
-    """
-    peak_bytes = _status_bytes("VmHWM")
-    if peak_bytes is not None:
-        return peak_bytes
-    unit_bytes = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit_bytes
-
-
-def steady_memory_bytes() -> int | None:
-    """The memory that this process has resident now; None where there is no /proc."""
-    return _status_bytes("VmRSS")
-
-
-def _status_bytes(field: str) -> int | None:
-    try:
-        with Path("/proc/self/status").open(encoding="ascii", errors="replace") as status:
-            for line in status:
-                if line.startswith(f"{field}:"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pass  # no /proc here: macOS, or a container that hides it
-    return None
 
 
 def _one_line(error: Exception) -> str:

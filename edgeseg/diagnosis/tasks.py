@@ -11,8 +11,9 @@ import os
 import resource
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, TextIO
+
+from edgeseg.diagnosis.memory import peak_memory_bytes, status_bytes
 
 # Enough items that hnswlib walks its graph, and compares with its widest instructions.
 _INDEX_ITEMS, _INDEX_DIM = 256, 64
@@ -247,16 +248,10 @@ def _store(teller: Teller, store: str | None) -> None:
 
 def _tell_memory(teller: Teller) -> None:
     """The most memory, and the most address space, that this process had."""
-    # Kilobytes on Linux; only macOS counts bytes.
-    unit = 1 if sys.platform == "darwin" else 1024
-    facts = {"peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit}
-    try:
-        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        status = ""
-    for line in status.splitlines():
-        if line.startswith("VmPeak:"):
-            facts["address_space_bytes"] = int(line.split()[1]) * 1024
+    facts = {"peak_bytes": peak_memory_bytes()}
+    address_space_bytes = status_bytes("VmPeak")
+    if address_space_bytes is not None:
+        facts["address_space_bytes"] = address_space_bytes
     teller.facts(**facts)
 
 

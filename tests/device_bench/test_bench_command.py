@@ -137,7 +137,7 @@ def test_a_model_that_crashes_the_interpreter_costs_one_line(
     path = tmp_path / "crafted.tflite"
     path.write_bytes(b"\x1c\0\0\0TFL3" + bytes(64))
     told = _fails([str(path), *QUICK], capsys)
-    assert "crafted.tflite crashed its process (SIGSEGV)" in told
+    assert "crafted.tflite: model crashed its process (SIGSEGV)" in told
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model at all", b"\x89PNG\r\n\x1a\n" + bytes(99)])

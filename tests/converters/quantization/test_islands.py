@@ -90,8 +90,9 @@ def test_all_in_float_is_the_float_network_behind_an_int8_photo(trio: Trio) -> N
     assert np.abs(_run(kept) - trio.expected).max() <= 0.51 / 256
 
 
-def test_a_float_head_brings_the_network_nearer(trio: Trio) -> None:
-    assert trio.error(trio.kept(*HEAD)) < trio.error(trio.int8)
+def test_a_float_end_brings_the_network_nearer(trio: Trio) -> None:
+    # The head alone is where an untrained network loses nothing that could be won back.
+    assert trio.error(trio.kept("up0_*", *HEAD)) < 0.95 * trio.error(trio.int8)
 
 
 def test_a_layer_of_the_island_has_less_error(trio: Trio) -> None:

@@ -18,7 +18,7 @@ def test_a_bench_through_adb(phone: Phone, model: Path, capsys: pytest.CaptureFi
     assert main(["bench", "run", *arguments]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["environment"]["on"] == phone.address
-    assert report["targets"][0]["name"] == model.name
+    assert report["targets"][0]["name"] == f"{model.name}: model"
     assert phone.gone()
 
 

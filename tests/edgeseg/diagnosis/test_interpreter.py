@@ -68,7 +68,8 @@ def test_litert_2_3_dies_on_arm(
 ) -> None:
     fake(
         "ai_edge_litert.interpreter",
-        "import numpy as np, os, signal\n"
+        "import enum, numpy as np, os, signal\n"
+        "OpResolverType = enum.Enum('OpResolverType', 'AUTO BUILTIN_WITHOUT_DEFAULT_DELEGATES')\n"
         "class Interpreter:\n"
         "    def __init__(self, **_): self.side = 224\n"
         "    def allocate_tensors(self): pass\n"
