@@ -19,7 +19,7 @@ PIP_INSTALL = -m pip install --quiet --constraint constraints.txt
 PACKAGE_FILES = $(shell find edgeseg converters device_bench -type f -not -name '*.pyc')
 
 .PHONY: help demo test lint verify verify-compression verify-match verify-sync verify-bench camvid
-.PHONY: smoke docs test-pythons test-aarch64 test-armv7 test-runtimes test-constrained clean
+.PHONY: smoke docs test-long test-pythons test-aarch64 test-armv7 test-runtimes test-constrained clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -30,7 +30,11 @@ demo: $(VENV)/.convert-installed
 # What needs an sshd to bench a device through is skipped where there is none. Debian: apt-get install
 # openssh-server
 test: smoke lint $(VENV)/.dev-installed
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long"
+
+# What takes minutes more: a bench cut off in every way, every scenario with every quality.
+test-long: $(VENV)/.dev-installed
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m long
 
 lint: $(VENV)/.dev-installed
 	$(BIN)/ruff check .

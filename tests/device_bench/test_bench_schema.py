@@ -135,6 +135,7 @@ def test_a_missing_another_or_a_mistyped_field_is_not(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_what_is_really_measured_is_valid_and_makes_a_page(tmp_path: Path) -> None:
     """Every scenario and both qualities, on the smallest bundle that the wheel carries."""
     pytest.importorskip("tuf", reason="a sync needs the publish extra")

@@ -12,6 +12,8 @@ from edgeseg.cli import main
 from tests.device_bench.remote import sshd
 from tests.device_bench.remote.faults import FAULTS, THIS_PYTHON, Fault
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def told(capsys: pytest.CaptureFixture[str]) -> Callable[[list[str]], str]:

@@ -18,6 +18,8 @@ from device_bench.remote.transport import transport_for
 from tests.device_bench.remote.faults import THIS_PYTHON
 from tests.device_bench.remote.sshd import Device, wait_until
 
+pytestmark = pytest.mark.long
+
 # A desk that has something run there: two processes, and one that left their group's leader.
 _BUSY = """
 import sys
