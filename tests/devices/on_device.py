@@ -24,8 +24,8 @@ from edgeseg.embedder import Embedder
 from edgeseg.errors import NoGarmentError
 from edgeseg.imaging import read_photo
 from edgeseg.indexing import build_catalogue
-from edgeseg.interpreter import runtime_name
 from edgeseg.matcher import Matcher
+from edgeseg.runtime import runtime_name
 from edgeseg.segmenter import Segmenter
 
 # Above `nearest.EXACT_SEARCH_MAX_ITEMS`, so that hnswlib's graph is built and walked too.
