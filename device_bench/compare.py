@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from device_bench.stats import CONFIDENCE, Ratio, ratio_of_means, typical
+from device_bench.ratios import CONFIDENCE, Ratio, ratio_of_means, typical
 
 Verdict = Literal["slower", "faster", "no change beyond noise", "cannot tell"]
 
@@ -28,7 +28,7 @@ class Change:
         target: What the later run calls it.
         scenario: In which.
         before_ms, after_ms: Medians, as they were measured.
-        ratio: After over before, each as a ratio to its own run's yardstick where both have one.
+        ratio: After over before, each sample as a ratio to its yardstick where all have one.
         to_yardstick: Whether they do.
         verdict: Whether it is slower.
         why: What the verdict lacks, where it cannot be given.
@@ -91,11 +91,11 @@ def compare(
     """Compare two reports, target by target.
 
     What is compared is processes, not samples: samples of one process are alike in what chance gave
-    that process. What is typical of each (``stats.typical``) is divided by the yardstick's in the
-    same minutes, so that a machine that was slower as a whole cancels out, and the ratio of the two
-    runs' geometric means is taken with its interval. A change is told where the interval, widened
-    so that all verdicts together are right with ``CONFIDENCE`` (Bonferroni), leaves out 1, and the
-    change is at least ``least_change``.
+    that process. What is typical of each (``ratios.typical``) is taken over the yardstick beside
+    each sample, so that a machine that was slower cancels out, for good or for the blink of a
+    neighbour, and the ratio of the two runs' geometric means is taken with its interval. A change
+    is told where the interval, widened so that all verdicts together are right with ``CONFIDENCE``
+    (Bonferroni), leaves out 1, and the change is at least ``least_change``.
 
     Args:
         before: A report, see ``report.stored.read_report``.
@@ -169,8 +169,7 @@ def _change(
 
 
 def _took(process: Mapping[str, Any], to_yardstick: bool) -> float:
-    took_ms = typical(process["samples_ms"])
-    return took_ms / process["yardstick_ms"] if to_yardstick else took_ms
+    return typical(process["samples_ms"], process["yardstick_ms"] if to_yardstick else None)
 
 
 def _memory(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 from device_bench.energy import EnergyMeter
 from device_bench.launcher import Worker
-from device_bench.scenario import Outcome, Process, Sample
+from device_bench.sample import Sample
+from device_bench.scenario import Outcome, Process
 from device_bench.warm_up import warm_up
 
 # The others' turns have emptied the CPU's caches.
@@ -34,17 +37,15 @@ class Lane:
 
     def take(self, count: int, settle: bool = True) -> list[Sample]:
         """Take samples after an untimed invocation; they are kept, and given back."""
+        started_ns = time.perf_counter_ns()
         before_j = self._energy.joules() if self._energy else None
-        untimed = SETTLING_INVOCATIONS if settle else 0
-        taken = [
-            Sample(sum(steps_ns.values()), steps_ns)
-            for steps_ns in self._worker.sample(count, untimed)
-        ]
+        taken = self._worker.sample(count, SETTLING_INVOCATIONS if settle else 0, yardstick=True)
         after_j = self._energy.joules() if self._energy else None
         if before_j is not None and after_j is not None:
-            # The untimed invocation spent its part too.
-            spent_j = (after_j - before_j) * count / (count + untimed)
-            self.process.energy_j = (self.process.energy_j or 0.0) + spent_j
+            # The untimed invocation and the yardstick spent their parts too.
+            took_ns = time.perf_counter_ns() - started_ns
+            share = sum(sample.total_ns for sample in taken) / took_ns
+            self.process.energy_j = (self.process.energy_j or 0.0) + (after_j - before_j) * share
         self.process.samples += taken
         return taken
 

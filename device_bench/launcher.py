@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import Any
 
 from device_bench.errors import BenchError
+from device_bench.sample import Sample
 from device_bench.target import Settings, TargetSpec
 from edgeseg.runtime import INTERPRETER_VARIABLE, XNNPACK_VARIABLE
 
@@ -100,24 +101,30 @@ class Worker:
         """Load the target; returns the nanoseconds that it took."""
         return int(self._ask({"do": "load"})["load_ns"])
 
-    def sample(self, count: int, untimed: int = 0) -> list[dict[str, int]]:
-        """Take ``count`` samples after ``untimed`` invocations; nanoseconds by step."""
-        self.begin(count, untimed)
+    def sample(self, count: int, untimed: int = 0, yardstick: bool = False) -> list[Sample]:
+        """Take ``count`` samples after ``untimed`` invocations, each with a yardstick or none."""
+        self.begin(count, untimed, yardstick)
         return self.finish()
 
-    def begin(self, count: int, untimed: int = 0) -> None:
+    def begin(self, count: int, untimed: int = 0, yardstick: bool = False) -> None:
         """Have samples taken, and come back for them with ``finish``."""
-        self._send({"do": "sample", "count": count, "untimed": untimed})
+        asked = {"do": "sample", "count": count, "untimed": untimed, "yardstick": yardstick}
+        self._send(asked)
 
     def busy(self) -> bool:
         """Whether what was begun goes on."""
         assert self._process.stdout is not None
         return not (self._buffer or select.select([self._process.stdout], [], [], 0)[0])
 
-    def finish(self) -> list[dict[str, int]]:
-        """Wait for what was begun; nanoseconds by step."""
-        samples: list[dict[str, int]] = self._receive()["samples"]
-        return samples
+    def finish(self) -> list[Sample]:
+        """Wait for what was begun."""
+        reply = self._receive()
+        samples: list[dict[str, int]] = reply["samples"]
+        beside: list[int | None] = reply["yardstick_ns"] or [None] * len(samples)
+        return [
+            Sample(sum(steps_ns.values()), steps_ns, yardstick_ns)
+            for steps_ns, yardstick_ns in zip(samples, beside, strict=True)
+        ]
 
     def end(self) -> Ending:
         """Ask for what is known only at the end, and let the process exit."""

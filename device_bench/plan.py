@@ -51,7 +51,7 @@ class Plan:
 
     Attributes:
         labels: Of the configurations, in their order.
-        timed: What every scenario times; the yardstick and the null target last.
+        timed: What every scenario times; the null target last.
         scored: What is asked for quality.
     """
 
@@ -103,9 +103,8 @@ def plan(
         if not planned:
             raise ModelContractError(f"{path} has none of: {', '.join(targets)}")
         timed += planned
-    yardstick = TargetSpec("yardstick", "yardstick (a fixed piece of work)", role="yardstick")
     null = TargetSpec("null", "null (the harness itself)", role="null")
-    return Plan(named, [*timed, yardstick, null], scored)
+    return Plan(named, [*timed, null], scored)
 
 
 class _Drawn:

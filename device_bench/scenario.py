@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from device_bench.launcher import Worker
-from device_bench.stats import resolution, typical
+from device_bench.ratios import resolution, typical
+from device_bench.sample import Sample
 from device_bench.target import TargetSpec
 
 T = TypeVar("T")
@@ -16,19 +17,6 @@ T = TypeVar("T")
 Progress = Callable[[Iterable[T], int, str], Iterable[T]]
 #: Starts a fresh process for a target.
 Launch = Callable[[TargetSpec], Worker]
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One measurement.
-
-    Attributes:
-        total_ns: What the scenario's ``timed`` says, in nanoseconds.
-        steps_ns: The parts that the scenario tells apart, in nanoseconds, by name.
-    """
-
-    total_ns: int
-    steps_ns: Mapping[str, int]
 
 
 @dataclass
@@ -44,7 +32,6 @@ class Process:
         settled: Whether the warm-up was found to be over.
         import_ns: Importing what the target needs and creating it.
         load_ns: Loading it.
-        yardstick_ns: What the run's yardstick took in the same minutes; None where there is none.
         energy_j: Energy that the machine spent on each sample; None where it does not tell.
         peak_memory_bytes: The most resident memory.
         steady_memory_bytes: Resident memory after the last sample; None if unreadable.
@@ -58,11 +45,19 @@ class Process:
     settled: bool = True
     import_ns: int = 0
     load_ns: int = 0
-    yardstick_ns: int | None = None
     energy_j: float | None = None
     peak_memory_bytes: int = 0
     steady_memory_bytes: int | None = None
     cpu_share: float | None = None
+
+    def yardsticks_ns(self) -> list[int] | None:
+        """What the yardstick took beside each sample; None where one has none."""
+        known = [each.yardstick_ns for each in self.samples if each.yardstick_ns is not None]
+        return known if len(known) == len(self.samples) else None
+
+    def typical(self) -> float:
+        """What is typical of its samples, to their yardsticks where they have them."""
+        return typical([sample.total_ns for sample in self.samples], self.yardsticks_ns())
 
 
 @dataclass
@@ -88,17 +83,8 @@ class Outcome:
         return [sample for process in self.processes for sample in process.samples]
 
     def resolution(self) -> float | None:
-        """The smallest change, as a share, that another run like this one would show.
-
-        Of what is typical of each process, as a ratio to the yardstick where there is one.
-        """
-        return resolution(
-            [
-                typical([sample.total_ns for sample in process.samples])
-                / (process.yardstick_ns or 1)
-                for process in self.processes
-            ]
-        )
+        """The smallest change, as a share, that another run like this one would show."""
+        return resolution([process.typical() for process in self.processes])
 
     def totals_ns(self) -> list[int]:
         """What each sample took."""

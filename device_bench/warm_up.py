@@ -73,7 +73,7 @@ def warm_up(worker: Worker) -> WarmUp:
             wanted = 1
         if wanted < 1 and len(times_ns) >= MIN_INVOCATIONS:
             return WarmUp(times_ns, detected=False)
-        times_ns += [sum(steps.values()) for steps in worker.sample(max(1, wanted))]
+        times_ns += [sample.total_ns for sample in worker.sample(max(1, wanted))]
         if len(times_ns) > CHUNK and truncation(times_ns) <= len(times_ns) // 2:
             return WarmUp(times_ns, detected=True)
     return WarmUp(times_ns, detected=False)

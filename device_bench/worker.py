@@ -3,25 +3,30 @@
 It reads one JSON object a line from standard input and answers each with one on what was its
 standard output; native libraries that print go to standard error instead. The first line is the
 target's specification, the others are requests: ``{"do": "load"}``, ``{"do": "sample", "count": N,
-"untimed": U}`` and ``{"do": "end"}``.
+"untimed": U, "yardstick": bool}`` and ``{"do": "end"}``.
 """
 
 from __future__ import annotations
 
 import gc
+import itertools
 import json
+import math
 import os
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from device_bench.target import Target
 from device_bench.targets import TARGETS
 from edgeseg.diagnosis.memory import peak_memory_bytes, steady_memory_bytes
 from edgeseg.errors import EdgesegError
+
+if TYPE_CHECKING:
+    from device_bench.yardstick import Yardstick
 
 # Reading the CPU clock costs about a microsecond.
 SHORTEST_TELLING_NS = 100_000
@@ -63,6 +68,7 @@ def serve(requests: TextIO, replies: TextIO) -> None:
     """
     target: Target | None = None
     spent = _Spent()
+    yardstick: Yardstick | None = None
     for line in requests:
         request = json.loads(line)
         reply: Mapping[str, Any]
@@ -72,7 +78,13 @@ def serve(requests: TextIO, replies: TextIO) -> None:
             elif request["do"] == "load":
                 reply = _load(target)
             elif request["do"] == "sample":
-                reply = _sample(target, spent, request["count"], request["untimed"])
+                if request["yardstick"] and yardstick is None:
+                    # Imported no earlier: a cold start must not be charged with it.
+                    from device_bench.yardstick import Yardstick
+
+                    yardstick = Yardstick()
+                measure = yardstick.run_ns if request["yardstick"] and yardstick else None
+                reply = _sample(target, spent, request["count"], request["untimed"], measure)
             else:
                 reply = {
                     "facts": dict(target.facts()),
@@ -101,18 +113,30 @@ def _load(target: Target) -> Mapping[str, Any]:
     return {"load_ns": time.perf_counter_ns() - started_ns}
 
 
-def _sample(target: Target, spent: _Spent, count: int, untimed: int) -> Mapping[str, Any]:
+def _sample(
+    target: Target,
+    spent: _Spent,
+    count: int,
+    untimed: int,
+    measure: Callable[[], int] | None,
+) -> Mapping[str, Any]:
     """Take ``count`` samples after ``untimed`` invocations that are not kept.
+
+    ``measure`` runs before the first sample and after each; what it gives for a sample is the
+    geometric mean of what it gave before and after.
 
     The garbage collector is off meanwhile, as in ``timeit``: a collection is caused by all samples
     and would be charged to one.
     """
     clock = time.perf_counter_ns
     samples: list[dict[str, int]] = []
+    measured: list[int] = []
     gc.collect()
     gc.disable()
     try:
-        for _ in range(untimed + count):
+        for number in range(untimed + count):
+            if measure is not None and number == untimed:
+                measured.append(measure())
             target.prepare(spent.invocations)
             times_ns: dict[str, int] = {}
             cpu_started_ns = time.process_time_ns()
@@ -125,9 +149,12 @@ def _sample(target: Target, spent: _Spent, count: int, untimed: int) -> Mapping[
             spent.cpu_ns += time.process_time_ns() - cpu_started_ns
             spent.wall_ns += sum(times_ns.values())
             samples.append(times_ns)
+            if measure is not None and number >= untimed:
+                measured.append(measure())
     finally:
         gc.enable()
-    return {"samples": samples[untimed:]}
+    beside = [round(math.sqrt(one * other)) for one, other in itertools.pairwise(measured)]
+    return {"samples": samples[untimed:], "yardstick_ns": beside or None}
 
 
 def _one_line(error: Exception) -> str:

@@ -12,7 +12,8 @@ from typing import Any
 from device_bench.configuration import Configuration
 from device_bench.report.notes import notes
 from device_bench.runner import BenchResult
-from device_bench.scenario import Outcome, Process, Sample
+from device_bench.sample import Sample
+from device_bench.scenario import Outcome, Process
 from device_bench.scenarios.sustained import drift
 from device_bench.stats import percentile_ns, summarize
 from edgeseg import __version__
@@ -134,13 +135,14 @@ def _stages(samples: Sequence[Sample]) -> dict[str, dict[str, Any]]:
 
 
 def _process(process: Process) -> dict[str, Any]:
+    beside = process.yardsticks_ns()
     return {
         "samples_ms": [sample.total_ns / 1e6 for sample in process.samples],
         "warm_up_ms": [time_ns / 1e6 for time_ns in process.warm_up_ns],
         "settled": process.settled,
         "import_ms": process.import_ns / 1e6,
         "load_ms": process.load_ns / 1e6,
-        "yardstick_ms": None if process.yardstick_ns is None else process.yardstick_ns / 1e6,
+        "yardstick_ms": None if beside is None else [each_ns / 1e6 for each_ns in beside],
         "energy_j": process.energy_j,
         "peak_memory_bytes": process.peak_memory_bytes,
         "steady_memory_bytes": process.steady_memory_bytes,

@@ -29,7 +29,7 @@ _FIGURES = {
     "drift?": _NUMBER, "resolution?": _NUMBER, "ratio_to_first?": _NUMBER, "baseline?": dict,
     "slices": list, "stages": dict, "processes": list,
 }  # fmt: skip
-_PROCESS = {"samples_ms": list, "yardstick_ms?": _NUMBER}
+_PROCESS = {"samples_ms": list, "yardstick_ms?": list}
 _QUALITIES = ("iou_mean", "recall_at_1", "recall_at_5", "recall_at_10")
 
 
@@ -106,8 +106,11 @@ def _figures(value: Any, where: str) -> None:
         _require(process, {"warm_up_ms?": list}, where)
         if process.get("warm_up_ms"):
             _times(process["warm_up_ms"], where)
-        if (process.get("yardstick_ms") or 0) < 0:
-            raise FormatError(f"{where} has no proper yardstick")
+        beside = process.get("yardstick_ms")
+        if beside is not None:
+            _times(beside, where)
+            if len(beside) != len(process["samples_ms"]) or 0 in beside:
+                raise FormatError(f"{where} has no proper yardstick")
 
 
 def _times(value: Any, where: str) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from device_bench.scenario import Launch, Outcome, Process, Progress, Sample, in_turn
+from device_bench.sample import Sample
+from device_bench.scenario import Launch, Outcome, Process, Progress, in_turn
 from device_bench.target import TargetSpec
 
 
@@ -45,19 +47,25 @@ class ColdStart:
         for turn in progress(range(self._samples), self._samples, "cold starts"):
             for position in in_turn(len(specs), turn):
                 _start_once(specs[position], launch, outcomes[position])
-            for spec, outcome in zip(specs, outcomes, strict=True):
-                if spec.kind == "null":
-                    start_ns = outcome.processes[-1].samples[0].steps_ns["process"]
-                    for other in outcomes:
-                        other.processes[-1].yardstick_ns = start_ns
+            _share_yardstick(specs, outcomes)
         return outcomes
+
+
+def _share_yardstick(specs: Sequence[TargetSpec], outcomes: Sequence[Outcome]) -> None:
+    """Write the round's start of the null target's process beside its samples."""
+    for spec, outcome in zip(specs, outcomes, strict=True):
+        if spec.kind == "null":
+            start_ns = outcome.processes[-1].samples[0].steps_ns["process"]
+            for other in outcomes:
+                samples = other.processes[-1].samples
+                samples[:] = [replace(sample, yardstick_ns=start_ns) for sample in samples]
 
 
 def _start_once(spec: TargetSpec, launch: Launch, outcome: Outcome) -> None:
     with launch(spec) as worker:
         import_ns = worker.build()
         load_ns = worker.load()
-        first_ns = sum(worker.sample(1)[0].values())
+        first_ns = worker.sample(1)[0].total_ns
         process_ns = worker.age_ns()
         ending = worker.end()
     steps_ns = {"import": import_ns, "load": load_ns, "first": first_ns, "process": process_ns}

@@ -9,7 +9,6 @@ from typing import Any
 from device_bench.energy import EnergyMeter
 from device_bench.lane import Lane
 from device_bench.scenario import Launch, Outcome, Progress, in_turn
-from device_bench.stats import typical
 from device_bench.target import TargetSpec
 
 # The targets take turns in bursts; a disturbance of some seconds cannot fall on one alone.
@@ -26,14 +25,14 @@ class SingleStream:
     target has several processes, one after the other, because two processes differ by more than
     their samples tell. Each warms up until its times have settled (``warm_up``); then, round after
     round and each in the opposite order, each target makes one untimed invocation (the others'
-    turns have emptied the CPU's caches) and a burst of timed ones. The yardstick takes its turns
-    like any target.
+    turns have emptied the CPU's caches) and a burst of timed ones, with a run of the yardstick
+    before, between and after them.
 
     Args:
         samples: Timed invocations a target.
         processes: Among how many processes they are divided.
         resolve: Go on with further processes until a change of this share would be told between
-            two runs like this one (``stats.resolution``), but not beyond ``MAX_LONGER`` times as
+            two runs like this one (``ratios.resolution``), but not beyond ``MAX_LONGER`` times as
             many; None takes what the other two say.
         energy: Where the machine tells what it spends.
     """
@@ -108,7 +107,6 @@ class SingleStream:
                     for lane, outcome in zip(lanes, outcomes, strict=True):
                         lane.end(outcome)
                     alive.close()
-                    _share_yardstick(specs, outcomes)
 
 
 def shares(samples: int, processes: int) -> list[int]:
@@ -122,12 +120,3 @@ def bursts(samples: int) -> list[int]:
     length = max(1, min(MAX_BURST, samples // MIN_BURSTS))
     full, rest = divmod(samples, length)
     return [length] * full + ([rest] if rest else [])
-
-
-def _share_yardstick(specs: Sequence[TargetSpec], outcomes: Sequence[Outcome]) -> None:
-    """Write down beside each target's last process what the yardstick took in its minutes."""
-    for spec, outcome in zip(specs, outcomes, strict=True):
-        if spec.kind == "yardstick":
-            took = typical([sample.total_ns for sample in outcome.processes[-1].samples])
-            for other in outcomes:
-                other.processes[-1].yardstick_ns = round(took)

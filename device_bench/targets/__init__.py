@@ -54,12 +54,6 @@ def _sync(**options: Any) -> Target:
     return SyncTarget(**options)
 
 
-def _yardstick(**options: Any) -> Target:
-    from device_bench.targets.yardstick import YardstickTarget
-
-    return YardstickTarget(**options)
-
-
 def _segmentation_quality(**options: Any) -> Target:
     from device_bench.targets.segmentation_quality import SegmentationQualityTarget
 
@@ -80,7 +74,6 @@ TARGETS: dict[str, Callable[..., Target]] = {
     "search": _search,
     "match": _match,
     "sync": _sync,
-    "yardstick": _yardstick,
     "segmentation_quality": _segmentation_quality,
     "match_quality": _match_quality,
 }

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 from device_bench.launcher import Ending, Worker
+from device_bench.sample import Sample
 from device_bench.scenario import Outcome, Scenario
 from device_bench.target import TargetSpec
 
 A = TargetSpec("model", "a: model", "a", {}, "model", "a")
 B = TargetSpec("model", "b: model", "b", {}, "model", "b")
-YARDSTICK = TargetSpec("yardstick", "yardstick", role="yardstick")
 NULL = TargetSpec("null", "null", role="null")
 
 
@@ -37,11 +37,13 @@ class Pretended:
     def load(self) -> int:
         return 10
 
-    def sample(self, count: int, untimed: int = 0) -> list[dict[str, int]]:
+    def sample(self, count: int, untimed: int = 0, yardstick: bool = False) -> list[Sample]:
         self.log.append(f"{self.name} {count}+{untimed}")
+        beside = 150 if yardstick else None
         if self.times_ns is None:
-            return [{"x": 100, "y": 200}] * count
-        return [{"x": next(self.times_ns)} for _ in range(count)]
+            return [Sample(300, {"x": 100, "y": 200}, beside)] * count
+        times_ns = [next(self.times_ns) for _ in range(count)]
+        return [Sample(time_ns, {"x": time_ns}, beside) for time_ns in times_ns]
 
     def begin(self, count: int) -> None:
         self.log.append(f"{self.name} begins {count}")
@@ -51,9 +53,9 @@ class Pretended:
         self._looks -= 1
         return self._looks >= 0
 
-    def finish(self) -> list[dict[str, int]]:
+    def finish(self) -> list[Sample]:
         self.log.append(f"{self.name} finishes")
-        return [{"x": 1}]
+        return [Sample(1, {"x": 1})]
 
     def age_ns(self) -> int:
         return 1000
@@ -82,8 +84,9 @@ def report(
     """A report of one configuration a series: one process a median."""
 
     def target(number: int, series: Sequence[float]) -> dict[str, Any]:
+        beside_ms = None if yardstick_ms is None else [yardstick_ms] * 3
         processes = [
-            {"samples_ms": [m, m * 1.2, m * 0.9], "yardstick_ms": yardstick_ms} for m in series
+            {"samples_ms": [m, m * 1.2, m * 0.9], "yardstick_ms": beside_ms} for m in series
         ]
         figures = {
             "samples": 3 * len(series), "p50_ms": series[0], "p90_ms": series[0] * 1.2,

@@ -43,7 +43,7 @@ def test_models_are_compared_with_the_first(
 ) -> None:
     arguments = [str(tiny_model), str(tiny_bundle), "--target", "model", *QUICK]
     told = _bench(arguments, capsys)
-    bare, segmenter, embedder, _yardstick, null = told["targets"]
+    bare, segmenter, embedder, null = told["targets"]
     assert [each["name"] for each in told["configurations"]] == ["tiny.tflite", "tiny.bundle"]
     assert _stream(bare)["ratio_to_first"] == 1.0
     assert _stream(embedder)["ratio_to_first"] == 1.0, "an embedder is no slower segmenter"
@@ -58,7 +58,7 @@ def test_models_are_compared_with_the_first(
     assert bare["facts"]["runtime"] in told["environment"]["interpreters"]
     processes = _stream(bare)["processes"]
     assert [len(each["samples_ms"]) for each in processes] == [5, 5], "every sample is kept"
-    assert all(each["yardstick_ms"] > 0 and each["warm_up_ms"] for each in processes)
+    assert all(min(each["yardstick_ms"]) > 0 and each["warm_up_ms"] for each in processes)
 
 
 def test_a_bundle_is_timed_stage_by_stage(
@@ -89,7 +89,7 @@ def test_every_kind_can_be_asked_for_and_photos_given(
     options = [option for kind in kinds for option in ("--target", kind)]
     arguments = [str(tiny_bundle), "--photo", str(photo), *options, "--samples", "2"]
     told = _bench([*arguments, "--cold-samples", "0", "--json"], capsys)
-    assert {target["kind"] for target in told["targets"]} == {*kinds, "yardstick", "null"}
+    assert {target["kind"] for target in told["targets"]} == {*kinds, "null"}
     match = next(target for target in told["targets"] if target["kind"] == "match")
     assert match["facts"]["decoded_sizes_px"] == [[50, 40]]
     assert list(told["scenarios"]) == ["single_stream"]

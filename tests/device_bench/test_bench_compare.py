@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 
 import numpy as np
-import pytest
 
 from device_bench.compare import compare
-from device_bench.stats import ratio_of_means, student_t
 from tests.device_bench.pretended import report
 
 
-def _drawn(level: float, rng: np.random.Generator, processes: int = 5) -> list[float]:
+def _drawn(level: float, rng: np.random.Generator, processes: int = 8) -> list[float]:
     """Medians of processes that differ by 2%, as those of one model on an idle machine do."""
     return [float(value) for value in level * np.exp(0.02 * rng.standard_normal(processes))]
 
@@ -26,7 +24,7 @@ def test_ten_percent_is_found_and_nothing_is_not() -> None:
         again = compare(report(_drawn(10, rng)), report(_drawn(10, rng)))
         same += again.changes[0].verdict == "no change beyond noise"
     assert found >= 196
-    assert same >= 190
+    assert same >= 199
 
 
 def test_many_targets_at_once_do_not_make_one_change_by_chance() -> None:
@@ -38,7 +36,7 @@ def test_many_targets_at_once_do_not_make_one_change_by_chance() -> None:
             change.verdict != "no change beyond noise"
             for change in compare(report(*series[0]), report(*series[1]), 0.0).changes
         )
-    assert alarms <= 12, "5 of 100 are what the confidence allows"
+    assert alarms <= 2, "one of 1,000 is what the confidence allows"
 
 
 def test_a_slower_machine_is_no_slower_model() -> None:
@@ -106,30 +104,3 @@ def test_memory_quality_and_circumstances_are_told() -> None:
 def test_what_only_one_run_has_is_named() -> None:
     told = compare(report([10.0, 10.1], [1.0, 1.1]), report([10.0, 10.1]))
     assert told.others == ("the later run has no c1: model",)
-
-
-@pytest.mark.parametrize(
-    ("probability", "freedom", "truth"),
-    [(0.975, 4, 2.776), (0.975, 8, 2.306), (0.995, 8, 3.355), (0.995, 30, 2.750)],
-)
-def test_quantiles_of_students_t(probability: float, freedom: float, truth: float) -> None:
-    # The published table's; the expansion is off by 0.3% at four degrees of freedom.
-    assert student_t(probability, freedom) == pytest.approx(truth, rel=0.004)
-
-
-def test_an_interval_of_a_ratio_covers_it_as_often_as_it_says() -> None:
-    rng = np.random.default_rng(3)
-    held = 0
-    for _ in range(1000):
-        before, after = (level * np.exp(0.1 * rng.standard_normal(6)) for level in (1.0, 1.3))
-        ratio = ratio_of_means(list(before), list(after))
-        assert ratio is not None
-        held += ratio.low <= 1.3 <= ratio.high
-    assert 0.93 <= held / 1000 <= 0.97
-
-
-def test_times_that_never_differ_have_no_width() -> None:
-    ratio = ratio_of_means([2.0, 2.0], [3.0, 3.0])
-    assert ratio is not None
-    assert ratio.low == ratio.ratio == ratio.high == pytest.approx(1.5)
-    assert ratio_of_means([2.0], [3.0, 3.0]) is None

@@ -20,7 +20,7 @@ from device_bench.scenarios.single_stream import SingleStream
 from device_bench.scenarios.sustained import SLICES, Sustained, drift
 from device_bench.scenarios.sync_while_matching import SyncWhileMatching
 from device_bench.target import TargetSpec
-from tests.device_bench.pretended import NULL, YARDSTICK, A, B, Pretended, measured
+from tests.device_bench.pretended import NULL, A, B, Pretended, measured
 
 
 def test_cold_starts_take_a_fresh_process_each_and_turn_the_order() -> None:
@@ -31,7 +31,7 @@ def test_cold_starts_take_a_fresh_process_each_and_turn_the_order() -> None:
     sample = outcomes[0].samples[0]
     assert sample.total_ns == 10 + 300, "load and first invocation"
     assert dict(sample.steps_ns) == {"import": 1, "load": 10, "first": 300, "process": 1000}
-    assert [process.yardstick_ns for process in outcomes[0].processes] == [1000, 1000]
+    assert [process.yardsticks_ns() for process in outcomes[0].processes] == [[1000], [1000]]
     assert outcomes[1].facts == {"who": "b: model"}
 
 
@@ -57,11 +57,13 @@ def test_a_stream_warms_up_and_then_takes_turns() -> None:
     assert outcomes[0].processes[0].settled
 
 
-def test_each_process_knows_what_the_yardstick_took_in_its_time() -> None:
-    outcomes, _ = measured(SingleStream(12, 3), [A, YARDSTICK])
-    assert [process.yardstick_ns for process in outcomes[0].processes] == [300] * 3
+def test_each_sample_knows_what_the_yardstick_took_beside_it() -> None:
     outcomes, _ = measured(SingleStream(12, 3), [A])
-    assert [process.yardstick_ns for process in outcomes[0].processes] == [None] * 3
+    assert [process.yardsticks_ns() for process in outcomes[0].processes] == [[150] * 4] * 3
+    assert [process.typical() for process in outcomes[0].processes] == pytest.approx([2.0] * 3)
+    outcomes, _ = measured(ColdStart(2), [A])
+    assert outcomes[0].processes[0].yardsticks_ns() is None, "no null target started beside it"
+    assert outcomes[0].processes[0].typical() == pytest.approx(310)
 
 
 def test_a_stream_goes_on_until_the_change_can_be_seen() -> None:
@@ -150,9 +152,9 @@ def _result(first_ms: float, second_ms: float, environment: dict[str, Any]) -> B
                 )
             ]
         )
-        for ms, share in ((first_ms, 1.0), (second_ms, 0.4), (2.0, 1.0), (0.0001, None))
+        for ms, share in ((first_ms, 1.0), (second_ms, 0.4), (0.0001, None))
     ]
-    planned = Plan(["a", "b"], [A, B, YARDSTICK, NULL], [])
+    planned = Plan(["a", "b"], [A, B, NULL], [])
     return BenchResult(environment, AFTER, planned, [SingleStream(10)], {"single_stream": outcomes})
 
 
@@ -165,13 +167,13 @@ def _told(result: BenchResult) -> dict[str, Any]:
 def test_the_ratio_is_of_medians_to_the_first_of_the_kind() -> None:
     told = _told(_result(20, 50, CALM))
     figures = [target["scenarios"]["single_stream"] for target in told["targets"]]
-    assert [each["ratio_to_first"] for each in figures] == [1.0, 2.5, None, None]
+    assert [each["ratio_to_first"] for each in figures] == [1.0, 2.5, None]
     _, columns, rows = next(table for table in tables(told) if table[0] == "single_stream")
     row = dict(zip(columns, rows[1], strict=True))
     assert row["target"] == "b: model"
     assert row["p50 ms"] == "50.0 (50.0-50.0)"
     assert (row["p90 ms"], row["p99 ms"], row["peak MB"]) == ("50.0", "-", "7")
-    assert (row["ratio"], rows[3][-1]) == ("2.50x", "-")
+    assert (row["ratio"], rows[2][-1]) == ("2.50x", "-")
     assert told["harness_overhead_ms"]["p50_ms"] == pytest.approx(0.0001)
 
 
@@ -204,14 +206,16 @@ def test_stages_are_shown_where_there_are_several() -> None:
 
 
 def test_a_run_of_the_null_target_measures_the_harness() -> None:
-    planned = Plan([], [NULL, YARDSTICK], [])
+    planned = Plan([], [NULL], [])
     told = to_dict(run_bench(planned, [ColdStart(1), SingleStream(20, 2)]), [])
-    null, yardstick = told["targets"]
+    (null,) = told["targets"]
     warm = null["scenarios"]["single_stream"]
     assert warm["samples"] == 20
     assert [len(each["samples_ms"]) for each in warm["processes"]] == [10, 10]
     assert told["harness_overhead_ms"]["p50_ms"] < 0.02, "the promise: under 20 microseconds"
-    assert yardstick["scenarios"]["single_stream"]["p50_ms"] > warm["p50_ms"]
+    beside_ms = [time_ms for each in warm["processes"] for time_ms in each["yardstick_ms"]]
+    assert len(beside_ms) == 20
+    assert min(beside_ms) > warm["p50_ms"]
     cold = null["scenarios"]["cold_start"]
     assert cold["stages"]["process"]["p50_ms"] > cold["p50_ms"]
     assert warm["ratio_to_first"] is None

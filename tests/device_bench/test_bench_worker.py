@@ -54,7 +54,10 @@ def test_untimed_invocations_are_made_and_not_kept(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(TARGETS, "recording", Recording)
     spec = TargetSpec("recording", "r").to_dict()
     _, _, sampled, ended = _answers(
-        spec, {"do": "load"}, {"do": "sample", "count": 1, "untimed": 1}, {"do": "end"}
+        spec,
+        {"do": "load"},
+        {"do": "sample", "count": 1, "untimed": 1, "yardstick": False},
+        {"do": "end"},
     )
     assert [set(sample) for sample in sampled["samples"]] == [{"a", "b"}]
     assert ended["facts"]["calls"] == ["load", "prepare 0", "a", "b", "prepare 1", "a", "b"]
@@ -83,8 +86,8 @@ def test_a_process_is_timed_and_leaves(tmp_path: Any, monkeypatch: pytest.Monkey
         assert process.load() >= 0
         samples = process.sample(5, untimed=2)
         assert len(samples) == 5
-        assert all(0 <= sample["nothing"] < 50_000_000 for sample in samples)
-        assert process.age_ns() > sum(sample["nothing"] for sample in samples)
+        assert all(0 <= sample.total_ns < 50_000_000 for sample in samples)
+        assert process.age_ns() > sum(sample.total_ns for sample in samples)
         number = process._process.pid
         assert process.end().facts == {}
     with pytest.raises(ProcessLookupError):

@@ -15,6 +15,7 @@ from typing import Any, cast
 from device_bench.compare import Comparison, compare
 from device_bench.launcher import Ending, Worker
 from device_bench.report.stored import read_report
+from device_bench.sample import Sample
 from device_bench.scenarios.single_stream import SingleStream
 from device_bench.target import TargetSpec
 from edgeseg.presets import preset_path
@@ -26,7 +27,7 @@ NAMES = ("overhead", "bare-loop", "compared")
 RUNS = 20
 _LAYERS, _SLOWED_LAYERS = 20, 22
 # Where there are neighbours, what 10% has to stand out of differs by the hour.
-_SAMPLES, _PROCESSES, _RESOLVE_PERCENT = 480, 8, 8
+_SAMPLES, _PROCESSES, _RESOLVE_PERCENT = 600, 10, 7
 
 _MAKE_MODEL = """
 import sys
@@ -122,13 +123,13 @@ class _BareLoop:
     def load(self) -> int:
         return 0
 
-    def sample(self, count: int, untimed: int = 0) -> list[dict[str, int]]:
+    def sample(self, count: int, untimed: int = 0, yardstick: bool = False) -> list[Sample]:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(f"{count + untimed}\n")
         self._process.stdin.flush()
         times_ns = json.loads(self._process.stdout.readline())
-        return [{"invoke": time_ns} for time_ns in times_ns[untimed:]]
+        return [Sample(time_ns, {"invoke": time_ns}) for time_ns in times_ns[untimed:]]
 
     def end(self) -> Ending:
         return Ending({}, 0, None, None)

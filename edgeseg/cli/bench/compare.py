@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 _HELP = """Say what changed from one report to another, beyond noise.
 
 Both are reports that `edgeseg bench --out` kept, of the same kinds of targets. Targets are
-compared by their processes' medians, as ratios to each run's own yardstick, so that a machine that
-was slower as a whole does not count. A change is told where it is 3% or more and its interval does
-not reach 1. Memory, quality and the machine are compared, too.
+compared process by process, each sample as a ratio to a fixed piece of work done beside it, so that
+a slower machine or a busy neighbour does not count. A change is told where it is 3% or more and its
+interval does not reach 1. Memory, quality and the machine are compared, too.
 
 Examples:
 
