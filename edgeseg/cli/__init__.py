@@ -14,6 +14,7 @@ import typer
 from edgeseg.cli import (
     bench,
     calibrate,
+    compare,
     console,
     convert,
     doctor,
@@ -37,6 +38,7 @@ _MODULES = (
     sync,
     fleet,
     evaluate,
+    compare,
     train,
     search,
     convert,
