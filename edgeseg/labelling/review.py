@@ -10,7 +10,7 @@ from edgeseg.errors import DatasetError
 from edgeseg.evaluation.labelled import LabelledPhoto
 from edgeseg.evaluation.segmentation import read_pair
 from edgeseg.labelling.doubt import GivesConfidence
-from edgeseg.labelling.second_look import Suspicion, second_look, testimony
+from edgeseg.labelling.second_look import Suspicion, opinion_of, second_look
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,13 @@ def review_labels(
     """
     if not photos:
         raise DatasetError("there are no labels to look at")
-    testimonies = []
+    opinions = []
     for done, labelled in enumerate(photos, start=1):
         photo, label = read_pair(labelled)
-        testimonies.append(testimony(network.network_confidence(photo), label))
+        opinions.append(opinion_of(network.network_confidence(photo), label))
         if on_progress is not None:
             on_progress(done, len(photos))
-    judged = zip(photos, second_look(testimonies), strict=True)
+    judged = zip(photos, second_look(opinions), strict=True)
     reviewed = [Reviewed(labelled, suspicion) for labelled, suspicion in judged]
     # Of equals, the one that agrees less: a strip too thin to count is still something.
     reviewed.sort(key=lambda each: (-each.suspicion.score, each.suspicion.iou))

@@ -29,7 +29,7 @@ _THRESHOLD = 0.5
 
 
 @dataclass(frozen=True)
-class Testimony:
+class Opinion:
     """What a network says of one labelled photo, at the network's own resolution.
 
     Attributes:
@@ -86,7 +86,7 @@ class Suspicion:
         return "; ".join(parts) or "less than 1% is contradicted"
 
 
-def testimony(confidence: Confidence, label: BoolMask) -> Testimony:
+def opinion_of(confidence: Confidence, label: BoolMask) -> Opinion:
     """Bring a label to the size of the network's confidence.
 
     Args:
@@ -95,13 +95,13 @@ def testimony(confidence: Confidence, label: BoolMask) -> Testimony:
     """
     height, width = confidence.shape
     small = imaging.resize(label.astype(np.float32), width, height)
-    return Testimony(confidence, small >= _THRESHOLD)
+    return Opinion(confidence, small >= _THRESHOLD)
 
 
-def sure_from(testimonies: Sequence[Testimony]) -> SureFrom:
+def sure_from(opinions: Sequence[Opinion]) -> SureFrom:
     """What this network's sureness is on these labels; a few wrong labels hardly move it."""
     sums, counts = np.zeros(2), np.zeros(2)
-    for each in testimonies:
+    for each in opinions:
         for index, (pixels, values) in enumerate(
             ((each.label, each.confidence), (~each.label, 1.0 - each.confidence))
         ):
@@ -114,7 +114,7 @@ def sure_from(testimonies: Sequence[Testimony]) -> SureFrom:
     return SureFrom(garment, background)
 
 
-def suspect(each: Testimony, sure: SureFrom) -> Suspicion:
+def suspect(each: Opinion, sure: SureFrom) -> Suspicion:
     """Judge one label.
 
     Args:
@@ -130,13 +130,13 @@ def suspect(each: Testimony, sure: SureFrom) -> Suspicion:
     return Suspicion(min(1.0, sum(shares)), shares[0], shares[1], overlap)
 
 
-def second_look(testimonies: Sequence[Testimony]) -> list[Suspicion]:
+def second_look(opinions: Sequence[Opinion]) -> list[Suspicion]:
     """Judge labels together; in the order given.
 
     Sort by ``score``, largest first, to get the list to go through.
     """
-    sure = sure_from(testimonies)
-    return [suspect(each, sure) for each in testimonies]
+    sure = sure_from(opinions)
+    return [suspect(each, sure) for each in opinions]
 
 
 def _wide(region: BoolMask) -> BoolMask:
