@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edgeseg.errors import DatasetError, EdgesegError
 from edgeseg.imaging import Photo, read_photo
 from edgeseg.labelling.doubt import Doubt, reason
-from edgeseg.labelling.order import Pick, combined_doubt, label_order
+from edgeseg.labelling.order import Pick, combined_doubts, label_order
 
 # What the embedder and the network see at their inputs' sizes, a larger photo does not say better.
 _ENOUGH_PX = 448
@@ -109,7 +109,7 @@ def advise(
         raise DatasetError(f"none of {len(waiting)} photos can be read; the first: {problems[0]}")
     embeddings = np.stack(vectors)
     order = label_order(
-        np.array([combined_doubt(doubt.signals) for doubt in doubts]),
+        combined_doubts([doubt.signals for doubt in doubts]),
         embeddings[: len(doubts)],
         len(doubts),
         embeddings[len(doubts) :],

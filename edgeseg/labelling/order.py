@@ -9,7 +9,7 @@ k-center of Sener and Savarese (arXiv 1708.00489, algorithm 1).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +27,7 @@ class Pick:
     Attributes:
         index: which photo, in the order they were given in.
         score: what it was chosen by; the largest of those that were left.
-        doubt: how unsure the network is of it, in [0, 1].
+        doubt: how unsure the network is of it, as a multiple of the average photo's.
         distance: to the nearest photo that has a label or comes earlier, in [0, 2]; None for the
             first where nothing has a label yet.
         nearest: that photo: its index below the number of photos, or that number plus its place
@@ -90,15 +90,31 @@ def disagreement(first: NDArray[np.generic], second: NDArray[np.generic]) -> flo
     return 1.0 - float(np.minimum(a, b).sum()) / union if union else 0.0
 
 
-def combined_doubt(signals: Mapping[str, float]) -> float:
-    """One figure of several doubts about a photo, in [0, 1]: their mean.
+def combined_doubts(signals: Sequence[Mapping[str, float]]) -> NDArray[np.float64]:
+    """One figure of several doubts about each photo.
+
+    The signals are of several scales: two networks that learnt from the same labels differ by a few
+    per cent, a cut by colour by a third. So each is taken as a multiple of its mean over the photos
+    before their mean is taken, and none outvotes the others.
+
+    Args:
+        signals: figures from 0 up by name, the same names for each photo.
+
+    Returns:
+        ``(N,)`` from 0 up; 1 is as much doubt as there is about the average photo.
 
     Raises:
-        ValueError: there are none.
+        ValueError: a photo has no signals, or others than the first has.
     """
+    names = list(signals[0]) if signals else []
+    if (signals and not names) or any(photo.keys() != signals[0].keys() for photo in signals):
+        raise ValueError("each photo needs the same signals, one at least")
+    table = np.array([[photo[name] for name in names] for photo in signals], dtype=np.float64)
     if not signals:
-        raise ValueError("no signal of doubt")
-    return float(np.mean(list(signals.values())))
+        return np.zeros(0)
+    means = table.mean(axis=0)
+    doubts: NDArray[np.float64] = (table / np.where(means > 0, means, 1.0)).mean(axis=1)
+    return doubts
 
 
 def label_order(
@@ -110,7 +126,7 @@ def label_order(
     """Put photos into the order in which to label them.
 
     Args:
-        doubts: ``(N,)`` in [0, 1], see :func:`combined_doubt`.
+        doubts: ``(N,)`` from 0 up, see :func:`combined_doubts`.
         embeddings: ``(N, D)`` float32, L2-normalised, of the whole photos.
         count: how many at most.
         labelled: ``(M, D)`` float32, L2-normalised: photos that have a label already.

@@ -226,14 +226,12 @@ def frozen_photos(data: Path) -> Photos:
 
 def _doubts(plain: NDArray[np.float32], mirrored: NDArray[np.float32]) -> NDArray[np.float64]:
     """The doubt about each photo, of the signals that a network alone can give."""
-    return np.array(
+    return ordering.combined_doubts(
         [
-            ordering.combined_doubt(
-                {
-                    "loss": ordering.expected_loss((one + other) / 2),
-                    "flip": ordering.disagreement(one, other),
-                }
-            )
+            {
+                "loss": ordering.expected_loss((one + other) / 2),
+                "flip": ordering.disagreement(one, other),
+            }
             for one, other in zip(plain, mirrored, strict=True)
         ]
     )

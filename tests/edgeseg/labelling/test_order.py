@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from edgeseg.labelling.order import (
+    combined_doubts,
     disagreement,
     expected_loss,
     label_order,
@@ -50,6 +51,22 @@ def test_disagreement() -> None:
     assert disagreement(left & False, right & False) == 0
     with pytest.raises(ValueError, match="two shapes"):
         disagreement(left, right[:3])
+
+
+def test_no_signal_outvotes_another() -> None:
+    """Twice the average of one signal is twice that of another, whatever their scales."""
+    signals = [{"loss": 0.02, "grabcut": 0.3}, {"loss": 0.01, "grabcut": 0.6}]
+    assert combined_doubts(signals) == pytest.approx([1.0, 1.0])
+    scaled = [{"loss": each["loss"] * 50, "grabcut": each["grabcut"]} for each in signals]
+    assert combined_doubts(scaled) == pytest.approx([1.0, 1.0])
+    assert combined_doubts([{"loss": 0.3}, {"loss": 0.1}]) == pytest.approx([1.5, 0.5])
+    # A signal that is 0 everywhere says nothing; one that is missing somewhere is a mistake.
+    assert combined_doubts([{"loss": 0.0}, {"loss": 0.0}]) == pytest.approx([0, 0])
+    assert combined_doubts([]).shape == (0,)
+    with pytest.raises(ValueError, match="same signals"):
+        combined_doubts([{"loss": 0.3}, {"flip": 0.1}])
+    with pytest.raises(ValueError, match="same signals"):
+        combined_doubts([{}, {}])
 
 
 def test_equal_doubts_spread_out() -> None:
