@@ -28,7 +28,7 @@ COUNTS = (20, 60, 100)
     ],
 )
 def test_share_of_labels(active: list[float], share: float) -> None:
-    assert share_of_labels(COUNTS, [0.7, 0.8, 0.9], active) == pytest.approx(share)
+    assert share_of_labels(COUNTS, 0.9, active) == pytest.approx(share)
 
 
 def discs(count: int, side: int = 80) -> list[np.ndarray]:
