@@ -48,7 +48,7 @@ def next_photos(
     ] = None,
     colour: Annotated[
         bool,
-        typer.Option("--colour/--no-colour", help="Ask a cut by colour too: a second a photo."),
+        typer.Option("--colour/--no-colour", help="Ask a cut by colour too: most of the time."),
     ] = True,
     queue: Annotated[
         bool, typer.Option("--queue", help="Have the label set hand them out in this order.")
