@@ -127,7 +127,7 @@ def _labelled(
     try:
         data = read_bounded(path, limits.MAX_PHOTO_BYTES, "photo")
         digest = sha256_hex(data)
-        photo = read_photo(data, str(path))
+        photo = read_photo(data, listed.path)
     except EdgesegError as error:
         return NewPhoto(listed.path, digest, 0, 0, listed.group, method, problem=str(error))
     # To the 8 bits in which it is kept, so that the mask is the one that a corrector starts from.

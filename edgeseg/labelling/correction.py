@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edgeseg import filters, imaging, refine
 from edgeseg.imaging import Photo
-from edgeseg.labelling.local_cut import CORE_PX, Mark, cut_about
+from edgeseg.labelling.local_cut import CORE_PX, Mark, cut_about, cut_inside
 from edgeseg.labelling.strokes import Stroke
 from edgeseg.postprocess import SegmenterOptions, clean_confidence
 from edgeseg.refine import fit_linear_model, shrunk
@@ -73,7 +73,9 @@ class Corrector:
         if stroke.tool == "brush":
             self._brush(stroke)
         elif stroke.tool == "rectangle":
-            self._mask = self._mask & self._drawn(stroke)
+            self._mask = cut_inside(
+                self._small, self._drawn(stroke), self._cores[True], self._cores[False]
+            )
         else:
             drawn = self._drawn(stroke)
             self._mask = self._mask | drawn if stroke.foreground else self._mask & ~drawn

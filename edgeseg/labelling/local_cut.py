@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from edgeseg import filters, imaging
 from edgeseg.grabcut import cut_undecided
 from edgeseg.imaging import Photo
-from edgeseg.refine import fit_linear_model
+from edgeseg.refine import fit_linear_model, shrunk
 
 # Chosen on the training photographs, as shares of d.
 CERTAIN_SHARE = 0.3
@@ -36,6 +36,7 @@ _MIN_MARGIN_PX = 12
 # A larger window is cut at this size, and its outline brought back to the picture's edges.
 _WINDOW_SIDE_PX = 240
 _ITERATIONS = 2
+_RECTANGLE_ITERATIONS = 3
 _REFINE_RADIUS_PX = 3
 _REFINE_EPSILON = 1e-4
 
@@ -116,7 +117,42 @@ def _cut(
         return np.zeros((height, width), np.bool_)
     if not mark.foreground:
         found = ~found
-    if scale == 1.0:
+    return _at_size(photo, guide, found)
+
+
+def cut_inside(
+    photo: Photo,
+    inside: NDArray[np.bool_],
+    garment: NDArray[np.bool_],
+    background: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """Find by colour what stands out inside a rectangle, as GrabCut was made for.
+
+    Args:
+        photo: `(h, w, 3)` uint8 RGB.
+        inside: `(h, w)` bool: the rectangle.
+        garment: `(h, w)` bool: what is certainly garment.
+        background: `(h, w)` bool: what is certainly not.
+
+    Returns:
+        `(h, w)` bool, False outside; all that may be garment where no colour tells it apart.
+    """
+    guide = shrunk(photo, _WINDOW_SIDE_PX)
+    size = guide.shape[1], guide.shape[0]
+    within, sure, never = (
+        imaging.resize(each.view(np.uint8) * np.uint8(255), *size) > level
+        for each, level in ((inside, 127), (garment, 0), (background, 0))
+    )
+    own = (within & ~never) | sure
+    found = cut_undecided(guide, own, ~within | sure | never, _RECTANGLE_ITERATIONS)
+    if found is None or not found.any():
+        return inside & ~background
+    return _at_size(photo, guide, found) & inside
+
+
+def _at_size(photo: Photo, guide: Photo, found: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """A mask of a shrunk picture, its outline brought to the edges of the picture itself."""
+    if guide.shape == photo.shape:
         return found
     model = fit_linear_model(guide, found.astype(np.float32), _REFINE_RADIUS_PX, _REFINE_EPSILON)
     finer: NDArray[np.bool_] = model.apply(photo) >= 0.5
