@@ -61,7 +61,7 @@ def expected_loss(confidence: Confidence) -> float:
 
 
 def mask_entropy(confidence: Confidence) -> float:
-    """Mean entropy of the pixels in bits, in [0, 1] (Settles, section 3.1, equation 3).
+    """Mean entropy of the pixels in bits, in [0, 1] (Settles, section 3.1).
 
     Args:
         confidence: ``(H, W)`` float32 in [0, 1].
