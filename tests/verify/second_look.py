@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edgeseg.evaluation.labelled import pairs_of_split
 from edgeseg.evaluation.segmentation import read_pair
+from edgeseg.imaging import read_mask
 from edgeseg.labelling.second_look import opinion_of, second_look
 from edgeseg.postprocess import SegmenterOptions
 from edgeseg.segmenter import Segmenter
@@ -33,12 +34,27 @@ def checks(bench: Workbench) -> list[Check]:
             "second_look",
             (
                 Figure("snapshots train, 10% damaged: share in the first 20%", ">=", 0.8),
-                Figure("the same on val, whose masks taught the network nothing", "told"),
+                Figure("the same on val, whose masks taught the network nothing", ">=", 0.8),
                 Figure("the same on train, a network that learnt from the damaged labels", "told"),
             ),
             partial(_measured, bench),
         )
     ]
+
+
+def bundle_share(bench: Workbench, split: str, seeds: Sequence[int]) -> float:
+    """The share of damaged masks that the bundle's network puts into the first fifth of its list.
+
+    Raises:
+        NotMeasuredError: the photographs or the bundle are not on this machine.
+    """
+    (table,) = bench.need(SNAPSHOTS)
+    segmenter = Segmenter(bench.open_bundle(), options=SegmenterOptions(flip=True))
+    read = [read_pair(pair) for pair in pairs_of_split(table, split).pairs]
+    confidences = [segmenter.network_confidence(photo) for photo, _ in read]
+    masks = [mask for _, mask in read]
+    found = [early for seed in seeds for early in found_early(confidences, masks, seed)]
+    return float(np.mean(found))
 
 
 def found_early(
@@ -64,21 +80,14 @@ def _early(
 
 
 def _measured(bench: Workbench) -> Sequence[float]:
-    (table,) = bench.need(SNAPSHOTS)
-    segmenter = Segmenter(bench.open_bundle(), options=SegmenterOptions(flip=True))
-    shares = []
-    for split, seeds in (("train", _TRAIN_SEEDS), ("val", _VAL_SEEDS)):
-        read = [read_pair(pair) for pair in pairs_of_split(table, split).pairs]
-        masks = [mask for _, mask in read]
-        confidences = [segmenter.network_confidence(photo) for photo, _ in read]
-        found = [early for seed in seeds for early in found_early(confidences, masks, seed)]
-        shares.append(float(np.mean(found)))
-        if split == "train":
-            learnt = _out_of_fold(bench, masks)
-    return [*shares, learnt]
+    shares = [
+        bundle_share(bench, split, seeds)
+        for split, seeds in (("train", _TRAIN_SEEDS), ("val", _VAL_SEEDS))
+    ]
+    return [*shares, _out_of_fold(bench)]
 
 
-def _out_of_fold(bench: Workbench, masks: Sequence[NDArray[np.bool_]]) -> float:
+def _out_of_fold(bench: Workbench) -> float:
     """The share for a network that learns from the damaged labels of the other photographs.
 
     Each third of the photographs is looked at by a small network that learnt from the labels of the
@@ -93,7 +102,10 @@ def _out_of_fold(bench: Workbench, masks: Sequence[NDArray[np.bool_]]) -> float:
         raise NotMeasuredError(f"{error.name} is not installed") from error
     features = active_order.frozen_photos(bench.data).train
     head = SmallHead(features, active_order.STEPS)
-    labels, kinds = damage(masks, seed=0)
+    (table,) = bench.need(SNAPSHOTS)
+    labels, kinds = damage(
+        [read_mask(pair.mask) for pair in pairs_of_split(table, "train").pairs], seed=0
+    )
     targets = targets_of(labels)
     places = np.arange(len(labels))
     confidences: dict[int, NDArray[np.float32]] = {}
