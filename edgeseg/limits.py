@@ -82,3 +82,16 @@ MAX_CHECKPOINT_BYTES = 256 * _MIB
 
 # An unfinished temporary file of this age was left by a killed process: no write takes an hour.
 STALE_TEMPORARY_AGE_S = 3600.0
+
+# Pages. A handheld serves one worker, a desk a few people.
+MAX_CONNECTIONS = 64
+MAX_REQUEST_HEAD_BYTES = 32 * _KIB
+# A photo over a weak radio link; a body that takes longer is a sender that hangs.
+MAX_BODY_S = 120.0
+# Larger bodies are photos: four of them at `MAX_PHOTO_BYTES` are 256 MiB.
+LARGE_BODY_BYTES = _MIB
+MAX_UPLOADS_AT_ONCE = 4
+MAX_IDLE_CONNECTION_S = 30
+# What is under way when a server is stopped may take this long.
+MAX_SHUTDOWN_S = 5
+MAX_LOGGED_CHARS = 300
