@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from edgeseg import filters, imaging
 from edgeseg.imaging import Photo
-from edgeseg.labelling.grabcut import grabcut_from_confidence
+from edgeseg.grabcut import grabcut_from_confidence
 
 __all__ = ["REFINEMENTS", "LinearModel", "Refinement", "fit_linear_model", "grabcut", "guided"]
 

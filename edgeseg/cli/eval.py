@@ -175,7 +175,7 @@ def _predict(
     method: Method, bundle: Path | None, threads: int, options: SegmenterOptions
 ) -> Predict:
     if method is Method.grabcut:
-        from edgeseg.labelling.grabcut import grabcut_mask
+        from edgeseg.grabcut import grabcut_mask
 
         return grabcut_mask
     from edgeseg.segmenter import Segmenter

@@ -1,1 +1,1 @@
-"""Making labels without drawing them by hand."""
+"""Labels by people, without any page: the label set on disk, automatic labels, the corrector."""

@@ -9,7 +9,7 @@ import pytest
 
 from edgeseg import imaging
 from edgeseg.evaluation.metrics import iou
-from edgeseg.labelling.grabcut import grabcut_from_confidence, grabcut_mask
+from edgeseg.grabcut import grabcut_from_confidence, grabcut_mask
 
 
 def drawn(seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
