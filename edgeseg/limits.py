@@ -95,3 +95,23 @@ MAX_IDLE_CONNECTION_S = 30
 # What is under way when a server is stopped may take this long.
 MAX_SHUTDOWN_S = 5
 MAX_LOGGED_CHARS = 300
+
+# Confirmations. One is about 2 KB with a 128-d embedding and ten matches.
+MAX_CONFIRMATION_BYTES = 64 * _KIB
+# Some 4,000 of them; a full file becomes the older one, of which one is kept.
+MAX_CONFIRMATIONS_FILE_BYTES = 8 * _MIB
+# What is posted at once of those that leave a device.
+MAX_CONFIRMATIONS_BATCH_BYTES = 256 * _KIB
+MAX_SHOWN_MATCHES = 50
+
+# The handheld page. A worker decides on one answer; a few may share a server.
+MAX_KEPT_ANSWERS = 16
+# What a cutout is corrected on: a phone's screen shows no more.
+MAX_KEPT_PHOTO_PX = 1024
+MAX_SHOWN_CUTOUT_PX = 512
+MAX_STROKES = 100
+MAX_STROKES_BYTES = 512 * _KIB
+MAX_CONFIRMING_BYTES = 4 * _KIB
+# Thumbnails of 240 px are about 10 KB each.
+MAX_KEPT_THUMBNAILS = 256
+MAX_LABEL_PHOTOS = 500

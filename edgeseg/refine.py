@@ -28,8 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg import filters, imaging
-from edgeseg.imaging import Photo
 from edgeseg.grabcut import grabcut_from_confidence
+from edgeseg.imaging import Photo
 
 __all__ = ["REFINEMENTS", "LinearModel", "Refinement", "fit_linear_model", "grabcut", "guided"]
 

@@ -23,6 +23,7 @@ from edgeseg.cli import (
     publish,
     search,
     segment,
+    serve,
     sync,
     train,
 )
@@ -32,6 +33,7 @@ from edgeseg.cli import eval as evaluate
 _MODULES = (
     segment,
     match,
+    serve,
     index,
     publish,
     sync,

@@ -15,13 +15,19 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
+from pathlib import Path
 
+from edgeseg import limits
+from edgeseg.errors import ServeError
+from edgeseg.files import PathLike, read_bounded, shown_path, write_atomic
 from edgeseg.web.refusal import RefusedError
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 _TOKEN_BYTES = 32
 _KEPT_S = 365 * 24 * 3600
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::([0-9]{1,5}))?")
+_LEAST_TOKEN_CHARS = 24
+_TOKEN = re.compile(rb"[A-Za-z0-9_-]{%d,128}" % _LEAST_TOKEN_CHARS)
 _BEARER = "Bearer "
 _LOCAL_NAMES = frozenset({"localhost"})
 
@@ -37,6 +43,27 @@ def is_loopback(host: str) -> bool:
 def new_token() -> str:
     """A token that nobody guesses."""
     return secrets.token_urlsafe(_TOKEN_BYTES)
+
+
+def kept_token(path: PathLike) -> str:
+    """A token that stays the same from one start to the next, so that browsers need it once.
+
+    Args:
+        path: its file; made, for its owner alone, where it is absent.
+
+    Raises:
+        ServeError: what it holds is too short for a token, or no plain text.
+        EdgesegError: it cannot be read or made.
+    """
+    if not Path(path).exists():
+        write_atomic(path, f"{new_token()}\n".encode(), mode=0o600)
+    held = read_bounded(path, limits.MAX_LOGGED_CHARS, "token").strip()
+    if not _TOKEN.fullmatch(held):
+        raise ServeError(
+            f"{shown_path(path)} holds no token: at least {_LEAST_TOKEN_CHARS} letters, digits, "
+            "hyphens or underscores; remove it, and one is made"
+        )
+    return held.decode("ascii")
 
 
 @dataclass(frozen=True)

@@ -8,20 +8,50 @@ import json
 import logging
 import signal
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from edgeseg import limits
 from edgeseg.errors import ServeError
+from edgeseg.files import shown_path
 from edgeseg.web.access import Access
 from edgeseg.web.refusal import Log
 
 _START_S = 30.0
+
+
+@dataclass(frozen=True)
+class Tls:
+    """What HTTPS needs.
+
+    Attributes:
+        certificate: PEM, with those that vouch for it.
+        key: PEM, its private key.
+    """
+
+    certificate: Path
+    key: Path
+
+    def check(self) -> None:
+        """Refuse what cannot be served with.
+
+        Raises:
+            ServeError: one of the files cannot be read, or they do not belong together.
+        """
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self.certificate, self.key)
+        except OSError as error:
+            raise ServeError(
+                f"cannot serve HTTPS with {shown_path(self.certificate)} and "
+                f"{shown_path(self.key)}: {error.strerror or error}"
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -32,11 +62,13 @@ class Listener:
         socket: bound.
         host: as it was asked for.
         port: the real one, also where 0 asked for any.
+        tls: for HTTPS; None for HTTP.
     """
 
     socket: socket.socket
     host: str
     port: int
+    tls: Tls | None = None
 
     def url(self, access: Access) -> str:
         """The address to open in a browser, with the token where there is one."""
@@ -44,23 +76,28 @@ class Listener:
         name = socket.gethostname() if anywhere else self.host
         shown = f"[{name}]" if ":" in name else name
         query = f"?token={access.token}" if access.token else ""
-        return f"http://{shown}:{self.port}/{query}"
+        scheme = "http" if self.tls is None else "https"
+        return f"{scheme}://{shown}:{self.port}/{query}"
 
     def close(self) -> None:
         """Listen no more."""
         self.socket.close()
 
 
-def listen(host: str, port: int) -> Listener:
+def listen(host: str, port: int, tls: Tls | None = None) -> Listener:
     """Take a port.
 
     Args:
         host: address or name of this machine; loopback names reach nobody else.
         port: 0 takes any that is free.
+        tls: for HTTPS.
 
     Raises:
-        ServeError: the port is in use or not allowed, or the address is not this machine's.
+        ServeError: the port is in use or not allowed, the address is not this machine's, or HTTPS
+            cannot be served.
     """
+    if tls is not None:
+        tls.check()
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, address = found[0]
@@ -75,7 +112,7 @@ def listen(host: str, port: int) -> Listener:
     except OSError as error:
         bound.close()
         raise ServeError(_cannot_listen(host, port, error)) from error
-    return Listener(bound, host, bound.getsockname()[1])
+    return Listener(bound, host, bound.getsockname()[1], tls)
 
 
 def serve(application: ASGIApp, listener: Listener, log: Log) -> None:
@@ -84,7 +121,7 @@ def serve(application: ASGIApp, listener: Listener, log: Log) -> None:
     # one stopped by Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
-        _server(application, log).run(sockets=[listener.socket])
+        _server(application, listener.tls, log).run(sockets=[listener.socket])
 
 
 @contextlib.contextmanager
@@ -94,7 +131,7 @@ def serving(application: ASGIApp, listener: Listener, log: Log) -> Iterator[None
     Raises:
         ServeError: it does not start.
     """
-    server = _server(application, log)
+    server = _server(application, listener.tls, log)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener.socket]}, daemon=True)
     thread.start()
     deadline_s = time.monotonic() + _START_S
@@ -109,7 +146,7 @@ def serving(application: ASGIApp, listener: Listener, log: Log) -> Iterator[None
         thread.join()
 
 
-def _server(application: ASGIApp, log: Log) -> uvicorn.Server:
+def _server(application: ASGIApp, tls: Tls | None, log: Log) -> uvicorn.Server:
     _tell_uvicorn_to(log)
     return uvicorn.Server(
         uvicorn.Config(
@@ -126,6 +163,8 @@ def _server(application: ASGIApp, log: Log) -> uvicorn.Server:
             h11_max_incomplete_event_size=limits.MAX_REQUEST_HEAD_BYTES,
             timeout_keep_alive=limits.MAX_IDLE_CONNECTION_S,
             timeout_graceful_shutdown=limits.MAX_SHUTDOWN_S,
+            ssl_certfile=None if tls is None else str(tls.certificate),
+            ssl_keyfile=None if tls is None else str(tls.key),
         )
     )
 
