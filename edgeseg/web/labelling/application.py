@@ -31,7 +31,18 @@ from edgeseg.web.refusal import Log
 from edgeseg.web.static import static_routes
 
 _PACKAGE = "edgeseg.web.labelling"
-_SCRIPTS = ("canvas", "drawing", "keys", "main", "mask", "outbox", "panel", "pointer", "talk")
+_SCRIPTS = (
+    "canvas",
+    "drawing",
+    "keys",
+    "main",
+    "mask",
+    "outbox",
+    "panel",
+    "pointer",
+    "session",
+    "talk",
+)
 _FILES = {
     "/": "page/index.html",
     "/style.css": "page/style.css",
@@ -83,7 +94,10 @@ class _Handlers:
             posts[f"{photo}/{name}"] = partial(self._act, act)
         return [
             Route(f"{photo}/picture", self._picture, methods=["GET"]),
-            *(Route(path, _as_endpoint(handler), methods=["POST"]) for path, handler in posts.items()),
+            *(
+                Route(path, _as_endpoint(handler), methods=["POST"])
+                for path, handler in posts.items()
+            ),
         ]
 
     async def _next(self, request: Request) -> Answer:

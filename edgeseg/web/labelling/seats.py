@@ -42,9 +42,7 @@ class Seats:
         """
         with self._lock:
             now = self._clock()
-            self._seen = {
-                name: seat for name, seat in self._seen.items() if now - seat[1] < SEAT_S
-            }
+            self._seen = {name: seat for name, seat in self._seen.items() if now - seat[1] < SEAT_S}
             there = self._seen.get(who)
             if there is not None and there[0] != browser and not over:
                 raise RefusedError(423, f"{who} is labelling in another browser")

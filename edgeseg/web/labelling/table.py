@@ -90,7 +90,10 @@ class Table:
         def is_done() -> bool:
             return self._labels.strokes(action.photo_id)[-1:] == [stroke]
 
-        return self._step(action, +1, is_done, lambda *who: self._desk.stroke(*who, stroke))
+        def add(photo_id: int, who: str) -> tuple[PhotoRecord, Corrector]:
+            return self._desk.stroke(photo_id, who, stroke)
+
+        return self._step(action, +1, is_done, add)
 
     def undo(self, action: Action) -> Answer:
         """Take the last stroke back."""
@@ -176,7 +179,9 @@ class Table:
 
     def _counted(self, answer: Answer) -> Answer:
         """With the set's counts, and how long a photo stays someone's."""
-        groups = sorted(self._labels.progress_by_group(), key=lambda each: (each.coverage, each.group))
+        groups = sorted(
+            self._labels.progress_by_group(), key=lambda each: (each.coverage, each.group)
+        )
         return answer | {
             "progress": self._labels.progress().to_dict(),
             "groups": [group.to_dict() for group in groups[:_MAX_GROUPS_SHOWN]],

@@ -47,6 +47,7 @@ export class Outbox {
       try {
         const answer = await post(action.path, action.body);
         wait_ms = FIRST_WAIT_MS;
+        if (this.#actions[0] !== action) break; // stopped meanwhile
         this.#actions.shift();
         this.#keep();
         this.on.changed({ waiting: this.waiting, trouble: null });
@@ -67,6 +68,11 @@ export class Outbox {
       }
     }
     this.#running = false;
+  }
+
+  /** Send no more: another tab of this browser does. */
+  stop() {
+    this.#actions = [];
   }
 
   /** Try again now. */
