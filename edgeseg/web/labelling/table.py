@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from edgeseg.errors import DatasetError, PhotoError
+from edgeseg.errors import DatasetError, EdgesegError
 from edgeseg.labelling.correction import Corrector, Network
 from edgeseg.labelling.desk import Desk
 from edgeseg.labelling.label_set import LEASE_S, MAX_STROKES, LabelSet
@@ -193,7 +193,7 @@ class Table:
         try:
             record = self._labels.record(photo_id)
         except DatasetError as error:
-            if isinstance(error.__cause__, sqlite3.Error):
+            if self._is_away(error):
                 raise
             raise RefusedError(404, "there is no such photo", str(error)) from error
         if record.state == "unreadable" or sha256 not in (None, record.sha256):
@@ -221,10 +221,16 @@ class Table:
         """
         try:
             return self._desk.corrector(record.id)
-        except (DatasetError, PhotoError) as error:
+        except EdgesegError as error:
+            if self._is_away(error):
+                raise
             raise RefusedError(
                 410, "the photo's file is gone, damaged or changed since", str(error)
             ) from error
+
+    def _is_away(self, error: EdgesegError) -> bool:
+        """Whether the label set itself is the trouble, which may pass."""
+        return isinstance(error.__cause__, sqlite3.Error) or not self._labels.store.exists
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
