@@ -46,6 +46,18 @@ def connected_components(mask: NDArray[np.uint8]) -> tuple[NDArray[np.int32], ND
     return labels, stats
 
 
+def distance_inside(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Give each True pixel's distance from the nearest False one, in pixels; 0 where False.
+
+    Args:
+        mask: `(H, W)` bool.
+    """
+    distance: NDArray[np.float32] = cv2.distanceTransform(
+        mask.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5
+    )
+    return distance
+
+
 def hsv_histogram(
     image: NDArray[np.uint8], mask: NDArray[np.uint8], bins: tuple[int, int, int]
 ) -> NDArray[np.float32]:

@@ -22,9 +22,9 @@ from edgeseg.errors import DatasetError
 from edgeseg.evaluation.classes import has_category_masks
 from edgeseg.evaluation.labelled import LabelledPhoto, pair_by_stem
 from edgeseg.evaluation.segmentation import read_pair
+from edgeseg.evaluation.splits import split_of
 from edgeseg.table import read_table
 
-VALIDATION_SHARE = 0.2
 _GROUP_COLUMNS = ("group", "sender")
 
 
@@ -79,7 +79,7 @@ def list_pairs(folder: Path) -> list[Pair]:
         pairs = list(_pairs_from_csv(table))
     elif (folder / "images").is_dir() and (folder / "masks").is_dir():
         found = pair_by_stem(folder / "images", folder / "masks").pairs
-        pairs = [Pair(p.image, p.mask, _split_of(p.name), p.name) for p in found]
+        pairs = [Pair(p.image, p.mask, split_of(p.name), p.name) for p in found]
     elif has_category_masks(folder):
         raise DatasetError(f"{folder}: these are masks of classes, for `edgeseg train classes`")
     else:
@@ -164,14 +164,5 @@ def shrunk(image: NDArray[np.uint8], max_side_px: int) -> NDArray[np.uint8]:
 def _pairs_from_csv(table: Path) -> Iterator[Pair]:
     for row in read_table(table, ("image", "mask")):
         group = next((row[c] for c in _GROUP_COLUMNS if row.get(c)), row["image"])
-        split = row.get("split") or _split_of(group)
+        split = row.get("split") or split_of(group)
         yield Pair(table.parent / row["image"], table.parent / row["mask"], split, group)
-
-
-def _split_of(group: str) -> str:
-    return "val" if hash_share(group) < VALIDATION_SHARE else "train"
-
-
-def hash_share(name: str) -> float:
-    """A number in [0, 1) from a name alone: a seeded draw that no order of files can change."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "little") / 2**32
