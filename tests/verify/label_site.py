@@ -101,10 +101,10 @@ class Site:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
+        port = ("--port", str(self.port))
         environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _SERVE, "label", "serve", str(self._labels)]
-            + ["--port", str(self.port)],
+            [sys.executable, "-c", _SERVE, "label", "serve", str(self._labels), *port],
             env=environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
