@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from edgeseg.cli import console
-from edgeseg.cli.options import BundleOption, JsonOption, ThreadsOption
+from edgeseg.cli.options import JsonOption
 
 _HELP = """Correct and accept the masks of a label set in a browser.
 
@@ -57,8 +57,6 @@ def serve(
     open_browser: Annotated[
         bool, typer.Option("--open", help="Open the page in this machine's browser.")
     ] = False,
-    bundle: BundleOption = None,
-    threads: ThreadsOption = 1,
     as_json: JsonOption = False,
 ) -> None:
     """Serve the page; see ``_HELP``."""
@@ -71,17 +69,15 @@ def serve(
         from edgeseg.web.server import Tls, listen
         from edgeseg.web.server import serve as serve_until_stopped
     from edgeseg.labelling.label_set import LabelSet
-    from edgeseg.segmenter import Segmenter
 
     tls = None if certificate is None or key is None else Tls(certificate, key)
     # The port first: an error about it comes at once.
     listener = listen(host, port, tls)
     try:
         opened = LabelSet(labels)
-        network = Segmenter(bundle, threads).network_confidence
         token = None if token_file is None else kept_token(token_file)
         access = Access.to(host, listener.port, token)
-        application = label_application(opened, access, _print_refusal, network)
+        application = label_application(opened, access, _print_refusal)
         url, progress = listener.url(access), opened.progress()
         if as_json:
             console.print_json({"url": url, **progress.to_dict()})

@@ -159,7 +159,7 @@ def _half_written(labels: LabelSet) -> int:
 
 
 def _lost(labels: LabelSet, told: Told) -> tuple[int, int]:
-    """Accepted masks, and strokes on other photos, that the browser was told of and are not there."""
+    """Accepted masks, and strokes of other photos, that were told saved and are not there."""
     lost = sum(labels.record(photo_id).state != "accepted" for photo_id in told.accepted)
     strokes = sum(
         labels.record(photo_id).strokes_known < count for photo_id, count in told.strokes.items()

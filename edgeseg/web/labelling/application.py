@@ -12,7 +12,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from edgeseg.labelling.correction import Network
 from edgeseg.labelling.label_set import LabelSet
 from edgeseg.labelling.records import State
 from edgeseg.web.access import Access
@@ -54,18 +53,15 @@ _KEPT = {"cache-control": "private, max-age=3600, immutable"}
 T = TypeVar("T")
 
 
-def label_application(
-    labels: LabelSet, access: Access, log: Log, network: Network | None = None
-) -> Starlette:
+def label_application(labels: LabelSet, access: Access, log: Log) -> Starlette:
     """Make the ASGI application of the label page.
 
     Args:
         labels: what is labelled.
         access: who may ask.
         log: takes one line for each refusal.
-        network: as for :class:`~edgeseg.labelling.correction.Corrector`.
     """
-    handlers = _Handlers(Table(labels, network))
+    handlers = _Handlers(Table(labels))
     return make_application([*handlers.routes(), *static_routes(_PACKAGE, _FILES)], access, log)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from edgeseg.errors import DatasetError, EdgesegError
-from edgeseg.labelling.correction import Corrector, Network
+from edgeseg.labelling.correction import Corrector
 from edgeseg.labelling.desk import Desk
 from edgeseg.labelling.label_set import LEASE_S, MAX_STROKES, LabelSet
 from edgeseg.labelling.records import ClaimedError, PhotoRecord, State
@@ -29,12 +29,11 @@ class Table:
 
     Args:
         labels: the set.
-        network: as for :class:`~edgeseg.labelling.correction.Corrector`.
     """
 
-    def __init__(self, labels: LabelSet, network: Network | None = None) -> None:
+    def __init__(self, labels: LabelSet) -> None:
         self._labels = labels
-        self._desk = Desk(labels, network)
+        self._desk = Desk(labels)
         self._seats = Seats()
         # A corrector is not thread-safe, and is asked for its mask beyond the desk's own lock.
         self._lock = threading.RLock()
