@@ -8,7 +8,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 import urllib.request
@@ -24,22 +23,10 @@ from edgeseg.labelling.filling import add_photo, create_label_set
 from edgeseg.labelling.label_set import LabelSet
 from edgeseg.labelling.records import NewPhoto
 from tests.verify.figure import NotMeasuredError
-from tests.verify.workbench import REPOSITORY
+from tests.verify.workbench import EDGESEG, REPOSITORY
 
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 _PATIENCE_S = 60.0
-# The command by itself, also where the group `label` lacks some other part.
-_SERVE = """
-import sys, typer
-from edgeseg.cli import console, label_serve
-def build():
-    app, group = typer.Typer(), typer.Typer(name="label")
-    group.callback()(lambda: None)
-    label_serve.register(group)
-    app.add_typer(group)
-    return app
-sys.exit(console.run_cli(build))
-"""
 
 
 def drawn_photo(number: int, width_px: int = 160, height_px: int = 120) -> Photo:
@@ -104,7 +91,7 @@ class Site:
         port = ("--port", str(self.port))
         environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _SERVE, "label", "serve", str(self._labels), *port],
+            [*EDGESEG, "label", "serve", str(self._labels), *port],
             env=environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -68,9 +68,10 @@ export class Drawing {
 
   /** Lift the pen. */
   lift(time) {
-    if (!this.isDown) return;
-    this.isDown = false;
     const { draft } = this.stage;
+    const isDrawn = this.isDown && draft !== null; // else another photo came meanwhile
+    this.isDown = false;
+    if (!isDrawn) return;
     if (draft.tool === "rectangle" && !(draft.points[1] && this.#isFar(...draft.points, 4))) {
       this.cancel();
       return;

@@ -1,11 +1,12 @@
 // One person's session: which photo is open, what was done to it, and what becomes of it.
 
+import { browserId, onOtherTab } from "./browser.js";
 import { outlineOf } from "./mask.js";
 import { Outbox } from "./outbox.js";
 import * as panel from "./panel.js";
 import { Refused, pause, picture, post } from "./talk.js";
 
-const NAME_PLACE = "edgeseg-label-who", BROWSER_PLACE = "edgeseg-label-browser";
+const NAME_PLACE = "edgeseg-label-who";
 const ALIVE_MS = 15_000, RETRY_MS = 1_000, BUSY_AFTER_MS = 250;
 const LARGEST_MASK_PX = 1_600, LARGEST_PICTURE_PX = 4_096;
 const byId = (id) => document.getElementById(id);
@@ -39,7 +40,13 @@ export class Session {
 
   async start() {
     this.refresh();
-    this.#yieldToOtherTabs();
+    onOtherTab(async () => {
+      this.isStopped = true;
+      this.outbox.stop();
+      this.refresh();
+      await panel.tellPlainly("Open in another tab", "You are labelling in another tab of this browser.", "Go on here");
+      location.reload();
+    });
     if (!this.#who) this.#who = (await panel.askName("")).who;
     // What a killed browser left unsent comes first: it may be about the photo that is opened next.
     if (this.outbox.waiting) await this.outbox.run();
@@ -304,28 +311,4 @@ export class Session {
     byId("person-name").textContent = who;
     await this.next();
   }
-
-  /** The same browser in two tabs: the one that was opened last goes on. */
-  #yieldToOtherTabs() {
-    const tabs = new BroadcastChannel("edgeseg-label");
-    tabs.onmessage = async () => {
-      this.isStopped = true;
-      this.outbox.stop();
-      this.refresh();
-      await panel.tellPlainly("Open in another tab", "You are labelling in another tab of this browser.", "Go on here");
-      location.reload();
-    };
-    tabs.postMessage("here");
-  }
-}
-
-/** What tells this browser from others of the same name; kept in it. */
-function browserId() {
-  let id = localStorage.getItem(BROWSER_PLACE);
-  if (!id) {
-    const bytes = crypto.getRandomValues(new Uint8Array(16));
-    id = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-    localStorage.setItem(BROWSER_PLACE, id);
-  }
-  return id;
 }
