@@ -4,8 +4,9 @@ const BRUSH_SHARE = 0.045;
 const KEY_STEP_SHARE = 0.025;
 // A pointer tells more places than a stroke needs.
 const LEAST_STEP_SHARE = 0.006;
-const DIMMED = [8, 12, 16, 178];
-const OUTLINE = [255, 0, 200, 255];
+const WASH = "rgba(232, 236, 242, 0.8)";
+const OUTLINE = "#d6008f";
+const OUTLINE_SHARE = 0.005;
 
 function picture(address) {
   return new Promise((resolve, reject) => {
@@ -16,24 +17,34 @@ function picture(address) {
   });
 }
 
-// What covers the photo: background dimmed, and a line along the garment's edge.
-function overlayOf(mask, width, height) {
+function layer(width, height) {
   const canvas = new OffscreenCanvas(width, height);
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  context.drawImage(mask, 0, 0, width, height);
-  const seen = context.getImageData(0, 0, width, height).data;
-  const inside = (x, y) => seen[(y * width + x) * 4] > 127;
-  const covering = context.createImageData(width, height);
-  for (let y = 0; y < height; y += 1) {
-    for (let x = 0; x < width; x += 1) {
-      if (!inside(x, y)) {
-        const edge = (x > 0 && inside(x - 1, y)) || (x + 1 < width && inside(x + 1, y))
-          || (y > 0 && inside(x, y - 1)) || (y + 1 < height && inside(x, y + 1));
-        covering.data.set(edge ? OUTLINE : DIMMED, (y * width + x) * 4);
-      }
-    }
+  return [canvas, canvas.getContext("2d", { willReadFrequently: true })];
+}
+
+// What covers the photo: the background pale, and a line along the garment's edge.
+function overlayOf(mask, width, height) {
+  const [shape, shaping] = layer(width, height);
+  shaping.drawImage(mask, 0, 0, width, height);
+  const pixels = shaping.getImageData(0, 0, width, height);
+  // From grey to coverage.
+  for (let at = 0; at < pixels.data.length; at += 4) pixels.data[at + 3] = pixels.data[at];
+  shaping.putImageData(pixels, 0, 0);
+  const [edge, edging] = layer(width, height);
+  const reach = Math.max(1, Math.round(OUTLINE_SHARE * Math.max(width, height)));
+  for (let turn = 0; turn < 16; turn += 1) {
+    const angle = (turn * Math.PI) / 8;
+    edging.drawImage(shape, Math.cos(angle) * reach, Math.sin(angle) * reach);
   }
-  context.putImageData(covering, 0, 0);
+  edging.globalCompositeOperation = "source-in";
+  edging.fillStyle = OUTLINE;
+  edging.fillRect(0, 0, width, height);
+  const [canvas, covering] = layer(width, height);
+  covering.fillStyle = WASH;
+  covering.fillRect(0, 0, width, height);
+  covering.drawImage(edge, 0, 0);
+  covering.globalCompositeOperation = "destination-out";
+  covering.drawImage(shape, 0, 0);
   return canvas;
 }
 

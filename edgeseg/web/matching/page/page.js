@@ -38,7 +38,7 @@ function element(name, className, text) {
 
 function percent(share) {
   // Neither certainty nor impossibility was measured.
-  return `${Math.min(99, Math.max(1, Math.round(share * 100)))} %`;
+  return `${Math.min(99, Math.max(1, Math.round(share * 100)))}%`;
 }
 
 function tell(answer) {
@@ -52,19 +52,18 @@ function tell(answer) {
     at("doubt").textContent = "Draw over it, match the whole photo, or take another one.";
   } else if (answer.accepted === false) {
     banner.className = "doubt";
-    at("verdict").textContent = "Not in the catalogue, it seems";
-    at("doubt").textContent =
-      `The nearest item is right with a probability of ${percent(answer.probability)}.`;
+    at("verdict").textContent = "Probably not in the catalogue";
+    at("doubt").textContent = `The nearest item is only ${percent(answer.probability)} likely to be it.`;
   } else if (answer.accepted) {
     banner.className = "good";
     at("verdict").textContent = first.sku;
-    at("doubt").textContent = `Right with a probability of ${percent(answer.probability)}.`;
+    at("doubt").textContent = `${percent(answer.probability)} likely to be it.`;
   } else {
     at("verdict").textContent = `Nearest: ${first.sku}`;
     at("doubt").textContent = "How sure that is, this bundle cannot tell.";
   }
   if (answer.probability !== null) {
-    at("sureness").firstElementChild.style.width = percent(answer.probability).replace(" ", "");
+    at("sureness").firstElementChild.style.width = percent(answer.probability);
   }
 }
 
@@ -113,7 +112,8 @@ async function showAnswer(answer) {
   cutout.src = server.part(answer.id, answer.garment ? "cutout" : "photo");
   at("items").replaceChildren(...answer.matches.map((match) => row(match, answer)));
   at("matches").hidden = !answer.matches.length;
-  at("whole").hidden = answer.cutout === "whole";
+  document.body.dataset.garment = String(answer.garment);
+  at("whole").hidden = answer.garment;
   at("provenance").textContent = answer.generation
     ? `Found in generation ${answer.generation}.` : "";
   at("none").disabled = !answer.garment;
@@ -137,6 +137,7 @@ function chosen() {
 function showChoice() {
   const match = chosen();
   at("confirm").disabled = !match;
+  at("confirm-word").textContent = match ? "Confirm" : "Choose an item";
   at("confirm-sku").textContent = match ? match.sku : "";
 }
 
@@ -185,6 +186,9 @@ for (const id of ["take", "choose", "retake"]) {
     at(id).value = "";
   });
 }
+
+// For gloves: all of the empty page takes a photo. The button says it to everybody else.
+at("start").addEventListener("click", () => at("take").click());
 
 document.addEventListener("dragover", (event) => {
   event.preventDefault();
