@@ -14,6 +14,7 @@ import typer
 from edgeseg.cli import (
     bench,
     calibrate,
+    compare,
     console,
     convert,
     doctor,
@@ -24,6 +25,7 @@ from edgeseg.cli import (
     publish,
     search,
     segment,
+    serve,
     sync,
     train,
 )
@@ -33,11 +35,13 @@ from edgeseg.cli import eval as evaluate
 _MODULES = (
     segment,
     match,
+    serve,
     index,
     publish,
     sync,
     fleet,
     evaluate,
+    compare,
     label,
     train,
     search,
