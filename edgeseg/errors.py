@@ -96,5 +96,9 @@ class DatasetError(EdgesegError):
     """A folder or CSV for training, evaluation or indexing cannot be used."""
 
 
+class ServeError(EdgesegError):
+    """A page cannot be served: a port in use, an address that is not this machine's."""
+
+
 class ParityError(EdgesegError):
     """A converted model is too far from its float original, so the conversion is refused."""

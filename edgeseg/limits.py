@@ -82,3 +82,36 @@ MAX_CHECKPOINT_BYTES = 256 * _MIB
 
 # An unfinished temporary file of this age was left by a killed process: no write takes an hour.
 STALE_TEMPORARY_AGE_S = 3600.0
+
+# Pages. A handheld serves one worker, a desk a few people.
+MAX_CONNECTIONS = 64
+MAX_REQUEST_HEAD_BYTES = 32 * _KIB
+# A photo over a weak radio link; a body that takes longer is a sender that hangs.
+MAX_BODY_S = 120.0
+# Larger bodies are photos: four of them at `MAX_PHOTO_BYTES` are 256 MiB.
+LARGE_BODY_BYTES = _MIB
+MAX_UPLOADS_AT_ONCE = 4
+MAX_IDLE_CONNECTION_S = 30
+# What is under way when a server is stopped may take this long.
+MAX_SHUTDOWN_S = 5
+MAX_LOGGED_CHARS = 300
+
+# Confirmations. One is about 2 KB with a 128-d embedding and ten matches.
+MAX_CONFIRMATION_BYTES = 64 * _KIB
+# Some 4,000 of them; a full file becomes the older one, of which one is kept.
+MAX_CONFIRMATIONS_FILE_BYTES = 8 * _MIB
+# What is posted at once of those that leave a device.
+MAX_CONFIRMATIONS_BATCH_BYTES = 256 * _KIB
+MAX_SHOWN_MATCHES = 50
+
+# The handheld page. A worker decides on one answer; a few may share a server.
+MAX_KEPT_ANSWERS = 16
+# What a cutout is corrected on: a phone's screen shows no more.
+MAX_KEPT_PHOTO_PX = 1024
+MAX_SHOWN_CUTOUT_PX = 512
+MAX_STROKES = 100
+MAX_STROKES_BYTES = 512 * _KIB
+MAX_CONFIRMING_BYTES = 4 * _KIB
+# Thumbnails of 240 px are about 10 KB each.
+MAX_KEPT_THUMBNAILS = 256
+MAX_LABEL_PHOTOS = 500

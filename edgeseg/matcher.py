@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -148,7 +148,27 @@ class Matcher:
             NoGarmentError: If no garment is found in it.
             DatasetError: If the catalogue has no such attribute, or no item with it.
         """
-        query = self.query(photo, segment)
+        return self.search(self.query(photo, segment), k, where=where, group_by=group_by)
+
+    def search(
+        self,
+        query: Query,
+        k: int = 10,
+        *,
+        where: Where | None = None,
+        group_by: str | None = None,
+    ) -> MatchResult:
+        """Find the items nearest to a query: the last stage of a match.
+
+        Args:
+            query: Of `query` or `query_of`.
+            k: How many matches; all items if there are fewer.
+            where: Only items with these attributes, see `Catalogue.search`.
+            group_by: Only the nearest item of each value of an attribute, see `Catalogue.search`.
+
+        Raises:
+            DatasetError: If the catalogue has no such attribute, or no item with it.
+        """
         timings = dict.fromkeys(STAGES, 0.0) | query.timings_ms
         with _timed(timings, "search"):
             matches = self.catalogue.search(query.embedding, k, where=where, group_by=group_by)
@@ -222,6 +242,23 @@ class Matcher:
                     f"no garment found in {name}; match the whole photo with --no-segment "
                     "(segment=False)"
                 )
+        query = self.query_of(photo, segmentation)
+        return replace(query, timings_ms=timings | query.timings_ms)
+
+    def query_of(self, photo: Photo, segmentation: Segmentation | None) -> Query:
+        """What to search for on behalf of a photo whose garment is known: crop and embed alone.
+
+        Args:
+            photo: `(H, W, 3)` uint8 RGB.
+            segmentation: Of this photo, corrected by hand perhaps; None takes the photo whole.
+
+        Returns:
+            With the timings of those two stages.
+
+        Raises:
+            NoGarmentError: If the segmentation has no garment.
+        """
+        timings: dict[str, float] = {}
         with _timed(timings, "crop"):
             picture = embedder_crop(photo, segmentation)
         with _timed(timings, "embed"):

@@ -25,6 +25,7 @@ from edgeseg.cli import (
     publish,
     search,
     segment,
+    serve,
     sync,
     train,
 )
@@ -34,6 +35,7 @@ from edgeseg.cli import eval as evaluate
 _MODULES = (
     segment,
     match,
+    serve,
     index,
     publish,
     sync,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgeseg.cli import console
-from edgeseg.cli.montages import item_pictures, write_group_montage
+from edgeseg.cli.montages import write_group_montage
 from edgeseg.cli.options import JsonOption
 from edgeseg.errors import EdgesegError
 
@@ -82,6 +82,8 @@ def duplicates(
 
     start_s = time.perf_counter()
     shop = Catalogue.open(catalogue)
+    from edgeseg.item_pictures import item_pictures
+
     places = item_pictures(catalogue, pictures)
     if not (unchecked or any(item.sku in places for item in shop.items)):
         raise EdgesegError(

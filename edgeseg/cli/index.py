@@ -10,7 +10,6 @@ from typing import Annotated, Any
 import typer
 
 from edgeseg.cli import console, duplicates, generations
-from edgeseg.cli.montages import note_source
 from edgeseg.cli.options import BundleOption, JsonOption, ThreadsOption
 
 _BUILD_HELP = """Build a catalogue: embed each item's picture and index the embeddings.
@@ -105,6 +104,8 @@ def build(
         )
         raise typer.Exit(console.EXIT_FAILURE)
     catalogue.save(output)
+    from edgeseg.item_pictures import note_source
+
     note_source(output, items)
     document: dict[str, Any] = {
         "catalogue": str(output),

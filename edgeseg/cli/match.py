@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgeseg.cli import console, match_output
-from edgeseg.cli.montages import item_pictures, write_montage
+from edgeseg.cli.montages import write_montage
 from edgeseg.cli.options import (
     BundleOption,
     FlipOption,
@@ -122,6 +122,7 @@ def match(
     if store is not None and bundle is not None:
         raise typer.BadParameter("--store has a bundle of its own: leave --bundle out")
 
+    from edgeseg.item_pictures import item_pictures
     from edgeseg.matcher import Matcher
 
     shop, source, told_age = _searched(catalogue, store, bundle)

@@ -1,15 +1,7 @@
-"""The items' pictures, and what is drawn with them: a match, a group of duplicates.
-
-A catalogue carries embeddings and no pictures, since a handheld has no room for them. So that
-``match --montage`` and ``index duplicates`` can still have them where they are at hand, ``index
-build`` notes in a small file beside the catalogue where it took them from. Nothing else reads that
-file, and it need not travel with the catalogue.
-"""
+"""What is drawn with the items' pictures: a match, a group of duplicates."""
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,66 +14,11 @@ if TYPE_CHECKING:
     from edgeseg.imaging import Photo
     from edgeseg.matcher import MatchResult
 
-_NOTE_SUFFIX = ".pictures.json"
-_MAX_NOTE_BYTES = 64 * 1024
 _TILE_PX = 192
 _CARD_LINE_PX = 18
 _CARD_LINE_CHARS = 24
 # Pictures of a group in one row; of a larger group, the last place says how many more there are.
 _GROUP_COLUMNS = 8
-
-
-def _note_path(catalogue: Path) -> Path:
-    return catalogue.with_name(catalogue.name + _NOTE_SUFFIX)
-
-
-def note_source(catalogue: Path, items: Path) -> None:
-    """Write down, beside a catalogue, which CSV or folder its pictures came from."""
-    from edgeseg.files import write_atomic
-
-    place = os.path.relpath(items.resolve(), catalogue.resolve().parent)
-    write_atomic(_note_path(catalogue), json.dumps({"items": place}).encode() + b"\n")
-
-
-def _noted_source(catalogue: Path) -> Path | None:
-    """What ``note_source`` wrote, if it is there and still leads somewhere."""
-    from edgeseg.files import read_bounded
-
-    note = _note_path(catalogue)
-    if not note.is_file():
-        return None
-    try:
-        document = json.loads(read_bounded(note, _MAX_NOTE_BYTES, "note"))
-        place = catalogue.resolve().parent / str(document["items"])
-    except (EdgesegError, ValueError, KeyError, TypeError):
-        return None  # an aid for pictures only: without it, the montage has cards
-    return place if place.exists() else None
-
-
-def item_pictures(catalogue: Path | None, source: Path | None) -> dict[str, Path]:
-    """Where each SKU's picture is.
-
-    Args:
-        catalogue: the catalogue's path; None where it has none that is known.
-        source: the CSV or folder that the user named; None takes the one noted at the build.
-
-    Returns:
-        Paths by SKU; empty when nothing is known.
-
-    Raises:
-        EdgesegError: `source` was named and cannot be read.
-    """
-    from edgeseg.items import read_items
-
-    place = source or (None if catalogue is None else _noted_source(catalogue))
-    if place is None:
-        return {}
-    try:
-        return {item.sku: picture for item, picture in read_items(place, allow_missing=True)}
-    except EdgesegError:
-        if source is not None:
-            raise
-        return {}  # moved or changed since the build, and nobody asked for it by name
 
 
 def write_montage(

@@ -59,6 +59,11 @@ class Corrector:
         self._before: list[_State] = []
 
     @property
+    def photo(self) -> Photo:
+        """The photo, `(H, W, 3)` uint8 RGB, not to be written to."""
+        return self._photo
+
+    @property
     def strokes(self) -> tuple[Stroke, ...]:
         """The strokes in force, the first first."""
         return tuple(self._strokes)

@@ -18,6 +18,7 @@ from edgeseg.files import cannot
 from edgeseg.sync import outbox, trust
 from edgeseg.sync import report as reports
 from edgeseg.sync.clock import ClockFloor, now
+from edgeseg.sync.confirmations import ConfirmationLog
 from edgeseg.sync.install import OnProgress, install
 from edgeseg.sync.plan import check_forward
 from edgeseg.sync.probe import probe
@@ -115,7 +116,8 @@ def sync(
             reports.keep(told, store.reports, store.outbox if options.report_to else None)
         if options.report_to:
             with contextlib.suppress(EdgesegError):
-                outbox.send(store.outbox, options.report_to)
+                ConfirmationLog(store.confirmations).take(store.outbox)
+                outbox.send(store.outbox, options.report_to, told.device)
     if failure is not None:
         raise failure
     return told

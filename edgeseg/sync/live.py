@@ -78,12 +78,19 @@ class LiveMatcher:
         group_by: str | None = None,
     ) -> LiveMatch:
         """Match a photo, see :meth:`edgeseg.matcher.Matcher.match`."""
-        if self._stamp() != self._seen and self._moving.acquire(blocking=False):
-            threading.Thread(target=self._move, daemon=True).start()
-        # Taken once: the photo is matched with this pair, whatever becomes active meanwhile.
-        installed, matcher = self._current
+        installed, matcher = self.pair()
         result = matcher.match(photo, k, segment, where=where, group_by=group_by)
         return LiveMatch(result, installed.generation, installed.published)
+
+    def pair(self) -> tuple[Installed, Matcher]:
+        """The generation that answers now and its matcher, for work of more than one step.
+
+        What is done with this one pair is done with one generation, whatever becomes active
+        meanwhile. A newer one that is not open yet is opened in the background.
+        """
+        if self._stamp() != self._seen and self._moving.acquire(blocking=False):
+            threading.Thread(target=self._move, daemon=True).start()
+        return self._current
 
     def follow(self) -> Installed:
         """Move to the active generation now and wait for it; returns which answers then."""

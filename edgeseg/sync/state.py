@@ -107,10 +107,10 @@ class State:
         if shown is None:
             return "no generation"
         age_s = (now - shown.published).total_seconds()
-        told = f"generation {shown.generation}, published {_span(age_s)} ago"
+        told = f"generation {shown.generation}, published {span_told(age_s)} ago"
         if self.expires is not None and self.expires < now:
             past_s = (now - self.expires).total_seconds()
-            told += f"; what was heard of its publisher expired {_span(past_s)} ago: sync again"
+            told += f"; what was heard of its publisher expired {span_told(past_s)} ago: sync again"
         return told
 
     @property
@@ -164,7 +164,8 @@ class State:
         return state
 
 
-def _span(seconds: float) -> str:
+def span_told(seconds: float) -> str:
+    """A span of time in one unit, as in ``3 days``."""
     for unit, length_s in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
         if seconds >= 2 * length_s:
             return f"{seconds / length_s:.0f} {unit}"

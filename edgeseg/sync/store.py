@@ -5,6 +5,7 @@
     downloads/     what is not complete yet
     trust/         the publisher's signed metadata, as far as it was believed
     reports/       what each sync came to; `outbox/` those that are still to be sent
+    confirmations.jsonl  what workers said of matches, until a sync takes it to the outbox
     lock           held by a sync
 
 A blob never changes, and ``active.json`` takes its place in one rename: whoever reads sees the old
@@ -90,6 +91,11 @@ class Store:
     def outbox(self) -> Path:
         """Where reports are that are still to be sent."""
         return self.folder / "outbox"
+
+    @property
+    def confirmations(self) -> Path:
+        """Where it is kept what workers said of matches."""
+        return self.folder / "confirmations.jsonl"
 
     def prepare(self) -> Lock:
         """Make the folders; returns the lock that a sync has to hold.

@@ -1,0 +1,1 @@
+"""The handheld page: a photo, its cutout, the items nearest to it, and what the worker says."""
