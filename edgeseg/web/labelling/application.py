@@ -31,6 +31,7 @@ from edgeseg.web.static import static_routes
 
 _PACKAGE = "edgeseg.web.labelling"
 _SCRIPTS = (
+    "browser",
     "canvas",
     "drawing",
     "keys",
