@@ -237,5 +237,6 @@ def states(page: Any, site: Site, labels: LabelSet) -> Iterator[str]:
 
 
 def _attacks(bench: Workbench) -> Sequence[float]:
-    let_through, tried = unrefused(bench.work / "label-attacks")
+    with chromium() as browser:
+        let_through, tried = unrefused(bench.work / "label-attacks", browser)
     return [len(let_through), tried]

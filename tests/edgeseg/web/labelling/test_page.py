@@ -230,8 +230,7 @@ def test_nothing_is_asked_of_anyone_else(visit: Visit) -> None:
     assert [url for url in asked if not url.startswith(visit.site.url)] == []
 
 
-def test_attacks_on_its_own_routes(tmp_path: Path) -> None:
-    _require_chromium()
-    let_through, tried = unrefused(tmp_path)
+def test_attacks_on_its_own_routes(browser: Any, tmp_path: Path) -> None:
+    let_through, tried = unrefused(tmp_path, browser)
     assert let_through == []
     assert tried > 25
