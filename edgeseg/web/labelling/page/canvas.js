@@ -14,6 +14,7 @@ export class Stage {
   constructor(canvas, onMoved) {
     this.canvas = canvas;
     this.context = canvas.getContext("2d");
+    this.checks = checks(this.context);
     this.onMoved = onMoved;
     this.photo = null; // {width_px, height_px}
     this.base = null; // ImageBitmap of all of it
@@ -173,8 +174,11 @@ export class Stage {
     context.imageSmoothingQuality = "high";
     context.imageSmoothingEnabled = this.scale < 4;
     if (this.view === "cutout" && this.outline) {
-      context.fillStyle = "#fff";
-      context.fillRect(0, 0, width, height);
+      context.save();
+      context.setTransform(1, 0, 0, 1, 0, 0);
+      context.fillStyle = this.checks;
+      context.fillRect(this.left, this.top, width * this.scale, height * this.scale);
+      context.restore();
       context.save();
       context.clip(this.outline, "evenodd");
       this.#paintPhoto();
@@ -286,4 +290,16 @@ export class Stage {
     context.fillStyle = colour;
     context.fillText(sign, ...at);
   }
+}
+
+/** What shows through a cutout: neither a white garment nor a dark one is lost on it. */
+function checks(context) {
+  const tile = new OffscreenCanvas(24, 24);
+  const brush = tile.getContext("2d");
+  brush.fillStyle = "#9aa3ab";
+  brush.fillRect(0, 0, 24, 24);
+  brush.fillStyle = "#b9c1c8";
+  brush.fillRect(0, 0, 12, 12);
+  brush.fillRect(12, 12, 12, 12);
+  return context.createPattern(tile, "repeat");
 }

@@ -157,7 +157,7 @@ export class Session {
   #showFinished(progress) {
     if (progress.todo > 0) {
       panel.showNotice("Nothing free at the moment",
-        `The other ${progress.todo} to do are with other people.`, "Look again", () => this.next());
+        progress.todo === 1 ? "The last photo to do is with somebody else." : `The other ${progress.todo} photos to do are with other people.`, "Look again", () => this.next());
     } else {
       const again = progress.skipped > 0;
       panel.showNotice("All photos are done",
