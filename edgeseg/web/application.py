@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Route
 
 from edgeseg.web.access import Access
 from edgeseg.web.guard import Guard
@@ -32,13 +32,18 @@ def make_application(routes: Sequence[BaseRoute], access: Access, log: Log) -> S
         log: takes one line for each refusal.
     """
     application = Starlette(
-        routes=list(routes),
+        # Browsers ask for it unasked, and it is nothing that is refused.
+        routes=[*routes, Route("/favicon.ico", _no_icon)],
         middleware=[Middleware(Guard, access=access, log=log)],
         exception_handlers={HTTPException: _refuse},
     )
     # "/api" and "/api/" are not one address here: a redirect would be one more thing to check.
     application.router.redirect_slashes = False
     return application
+
+
+async def _no_icon(_request: Request) -> Response:
+    return Response(status_code=204, headers={"cache-control": "max-age=86400"})
 
 
 async def _refuse(_request: Request, error: Any) -> Response:
