@@ -32,6 +32,19 @@ def majority(mask: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     return voted
 
 
+def opened(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
+    """Take away what a disc does not fit into: an opening.
+
+    Args:
+        mask: `(H, W)` bool; what touches the frame counts as going on beyond it.
+        radius: Of the disc, in pixels.
+    """
+    side = 2 * radius + 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    kept: NDArray[np.bool_] = cv2.morphologyEx(mask.view(np.uint8), cv2.MORPH_OPEN, disc) != 0
+    return kept
+
+
 def connected_components(mask: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Label the 8-connected regions of a mask.
 

@@ -14,6 +14,7 @@ import typer
 from edgeseg.cli import (
     bench,
     calibrate,
+    compare,
     console,
     convert,
     doctor,
@@ -40,6 +41,7 @@ _MODULES = (
     sync,
     fleet,
     evaluate,
+    compare,
     label,
     train,
     search,

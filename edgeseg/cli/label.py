@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgeseg.cli import console, label_serve
+from edgeseg.cli import console, label_next, label_review, label_serve
 from edgeseg.cli.options import BundleOption, JsonOption, ThreadsOption
 
 if TYPE_CHECKING:
@@ -81,6 +81,8 @@ def register(app: typer.Typer) -> None:
     group.command("auto", help=_AUTO_HELP, no_args_is_help=True)(auto)
     group.command("status", help=_STATUS_HELP, no_args_is_help=True)(status)
     group.command("export", help=_EXPORT_HELP, no_args_is_help=True)(export)
+    label_next.register(group)
+    label_review.register(group)
     label_serve.register(group)
     app.add_typer(group, name="label")
 

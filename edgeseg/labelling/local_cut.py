@@ -21,8 +21,8 @@ from edgeseg.imaging import Photo
 from edgeseg.refine import fit_linear_model, shrunk
 
 # Chosen on the training photographs, as shares of d.
-CERTAIN_SHARE = 0.3
-REACH_SHARE = 3.0
+CERTAIN_SHARE = 0.75
+REACH_SHARE = 4.5
 # Of the working picture; so that a mark on a thin error still sees what is about it.
 MIN_CERTAIN_PX = 4.0
 MIN_REACH_PX = 30.0
@@ -34,8 +34,8 @@ CORE_PX = 3.0
 _MARGIN_SHARE = 0.5
 _MIN_MARGIN_PX = 12
 # A larger window is cut at this size, and its outline brought back to the picture's edges.
-_WINDOW_SIDE_PX = 240
-_ITERATIONS = 2
+_WINDOW_SIDE_PX = 160
+_ITERATIONS = 1
 _RECTANGLE_ITERATIONS = 3
 _REFINE_RADIUS_PX = 3
 _REFINE_EPSILON = 1e-4

@@ -17,6 +17,8 @@ TOOLS: tuple[Tool, ...] = get_args(Tool)
 MAX_POINTS = 10_000
 # Longer than any photo's side; a point outside the photo is allowed, for strokes leave the frame.
 _MAX_COORDINATE_PX = 200_000.0
+# A tenth of a pixel is finer than any pointer.
+_DECIMALS = 1
 _LEAST_POINTS = {"brush": 1, "eraser": 1, "rectangle": 2, "polygon": 3}
 
 
@@ -72,17 +74,17 @@ class Stroke:
         return "foreground" if self.foreground else "background"
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON; coordinates to a tenth of a pixel."""
+        """For JSON; `from_dict` gives an equal stroke where it came from there."""
         return {
             "tool": self.tool,
             "foreground": self.foreground,
-            "points": [[round(x, 1), round(y, 1)] for x, y in self.points],
-            "width_px": round(self.width_px, 1),
+            "points": [list(point) for point in self.points],
+            "width_px": self.width_px,
         }
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Stroke:
-        """Read what `to_dict` wrote, or what a page sent.
+        """Read what `to_dict` wrote, or what a page sent, to a tenth of a pixel.
 
         Raises:
             DatasetError: it is no stroke; one line that says why.
@@ -116,4 +118,4 @@ def counts_by_kind(strokes: Iterable[Stroke]) -> dict[str, int]:
 def _number(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise ValueError(f"{value!r} is no number")
-    return float(value)
+    return round(float(value), _DECIMALS)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from edgeseg import imaging
 from edgeseg.errors import DatasetError
 from edgeseg.evaluation.classes import has_category_masks
+from edgeseg.evaluation.comparison import JudgedPhoto
 from edgeseg.evaluation.labelled import LabelledPhoto, pair_by_stem
 from edgeseg.evaluation.segmentation import read_pair
 from edgeseg.evaluation.splits import split_of
@@ -123,6 +124,28 @@ def load_dataset(
     if not train or not val:
         raise DatasetError(f"{len(train)} photographs to train and {len(val)} to validate on")
     return Dataset(tuple(train), tuple(val), _names(folders))
+
+
+def held_out(folders: Sequence[Path], split: str = "val") -> list[JudgedPhoto]:
+    """The labelled photographs of one split, on disk, with the group and the folder of each.
+
+    Raises:
+        DatasetError: a folder is unusable, or none has a photograph in that split.
+    """
+    judged = []
+    splits: set[str] = set()
+    for folder, name in zip(folders, _names(folders), strict=True):
+        for pair in list_pairs(folder):
+            splits.add(pair.split)
+            if pair.split == split:
+                photo = LabelledPhoto(pair.image.stem, pair.image, pair.mask)
+                judged.append(JudgedPhoto(photo, pair.group, name))
+    if not judged:
+        shown = ", ".join(str(folder) for folder in folders)
+        raise DatasetError(
+            f"{shown}: no photograph of split {split!r}; there are: {', '.join(sorted(splits))}"
+        )
+    return judged
 
 
 def digest(samples: Sequence[Sample]) -> str:

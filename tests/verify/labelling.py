@@ -104,8 +104,10 @@ def corrections(bench: Workbench) -> Iterator[tuple[Correction, Correction]]:
     segmenter = Segmenter(bench.bundle, 1, SegmenterOptions(flip=True))
     for pair in pairs_of_split(Path(table), "val").pairs:
         photo, truth = read_pair(pair)
-        confidence = segmenter.network_confidence(photo)
-        yield from_rectangle(photo, truth), from_model(photo, truth, confidence)
+        # In the 8 bits in which a label set keeps it.
+        confidence = np.rint(segmenter.network_confidence(photo) * 255.0) / 255.0
+        model = from_model(photo, truth, confidence.astype(np.float32))
+        yield from_rectangle(photo, truth), model
 
 
 def noc(of: Sequence[Correction]) -> list[int]:

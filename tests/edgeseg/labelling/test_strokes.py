@@ -22,6 +22,13 @@ def test_json_and_back() -> None:
     assert Stroke.from_dict(json.loads(json.dumps(stroke.to_dict()))) == stroke
 
 
+def test_a_page_sends_more_digits_than_are_kept_and_once_read_a_stroke_stays() -> None:
+    stroke = Stroke.from_dict({**GOOD, "points": [[1.23456, 2.0]], "width_px": 9.87654})
+    assert stroke.points == ((1.2, 2.0),)
+    assert stroke.width_px == 9.9
+    assert Stroke.from_dict(json.loads(json.dumps(stroke.to_dict()))) == stroke
+
+
 @pytest.mark.parametrize(
     ("change", "why"),
     [
