@@ -38,6 +38,7 @@ _SCRIPTS = (
     "main",
     "mask",
     "outbox",
+    "paint",
     "panel",
     "pointer",
     "session",
