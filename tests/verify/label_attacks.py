@@ -13,7 +13,7 @@ from edgeseg.labelling.label_set import LabelSet
 from edgeseg.web.access import Access
 from edgeseg.web.labelling.application import label_application
 from edgeseg.web.server import listen, serving
-from tests.verify.label_site import chromium, drawn_photo, make_labels, sit_down
+from tests.verify.label_site import drawn_photo, make_labels, sit_down
 
 _TOKEN = "a-token-that-nobody-guesses"
 _SCRIPT = "<img src=x onerror=document.title='broken'>"
@@ -78,10 +78,14 @@ def _attacks(labels: LabelSet) -> Iterator[Attack]:
     yield Attack("wrong token", f"{photo}/accept", accept, wrong, token=True)
 
 
-def unrefused(place: Path) -> tuple[list[str], int]:
+def unrefused(place: Path, browser: Any) -> tuple[list[str], int]:
     """Try them all; gives those that were let through or not logged in one line, and how many.
 
     A script in a group's name is among them: it may only ever be shown as text.
+
+    Args:
+        place: a folder for a label set.
+        browser: playwright's.
     """
     labels = make_labels(place, map(drawn_photo, range(2)), group=f"{_SCRIPT}{{}}")
     before = _all_of(labels)
@@ -104,7 +108,7 @@ def unrefused(place: Path) -> tuple[list[str], int]:
     if _all_of(labels) != before:
         let_through.append("something was changed")
     tried += 1
-    if not _is_only_text(labels):
+    if not _is_only_text(labels, browser):
         let_through.append("a script in a group's name")
     return let_through, tried
 
@@ -128,12 +132,12 @@ def _sent(port: int, attack: Attack) -> tuple[int, str]:
         connection.close()
 
 
-def _is_only_text(labels: LabelSet) -> bool:
+def _is_only_text(labels: LabelSet, browser: Any) -> bool:
     listener = listen("127.0.0.1", 0)
     access = Access.to("127.0.0.1", listener.port)
     application = label_application(labels, access, lambda _line: None)
-    with serving(application, listener, lambda _line: None), chromium() as browser:
-        page = browser.new_page()
+    with serving(application, listener, lambda _line: None):
+        page = browser.new_context().new_page()
         sit_down(page, listener.url(access), _SCRIPT)
         page.evaluate("document.querySelector('#coverage').open = true")
         shown = page.locator("#groups th").first.inner_text()

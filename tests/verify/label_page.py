@@ -24,6 +24,7 @@ from tests.verify.label_site import (
     drawn_photo,
     make_labels,
     sit_down,
+    wait_for,
     wait_ready,
     wait_saved,
 )
@@ -231,10 +232,11 @@ def states(page: Any, site: Site, labels: LabelSet) -> Iterator[str]:
     yield "waiting"
     labels.reject(record.id, "Ben")
     page.click("#notice-button")
-    page.wait_for_function("document.querySelector('#notice-title').textContent.includes('done')")
+    wait_for(page, "document.querySelector('#notice-title').textContent.includes('done')")
     yield "finished"
 
 
 def _attacks(bench: Workbench) -> Sequence[float]:
-    let_through, tried = unrefused(bench.work / "label-attacks")
+    with chromium() as browser:
+        let_through, tried = unrefused(bench.work / "label-attacks", browser)
     return [len(let_through), tried]

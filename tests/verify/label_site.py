@@ -197,14 +197,25 @@ class MortalChromium:
         shutil.rmtree(self._profile, ignore_errors=True)
 
 
+def wait_for(page: Any, expression: str, timeout_s: float = 30.0) -> None:
+    """Wait until an expression is true of a page; its policy forbids playwright's own way.
+
+    Raises:
+        TimeoutError: it is not in time.
+    """
+    end_s = time.monotonic() + timeout_s
+    while not page.evaluate(expression):
+        if time.monotonic() > end_s:
+            raise TimeoutError(f"never true: {expression}")
+        page.wait_for_timeout(20)
+
+
 def sit_down(page: Any, url: str, who: str) -> None:
     """Open the label page, give a name where it is asked for, and wait for a photo or its end."""
     page.goto(url)
-    page.wait_for_function(
-        "document.querySelector('#ask-name').open || document.querySelector('#person-name')"
-        ".textContent.length > 1"
-    )
-    if page.evaluate("document.querySelector('#ask-name').open"):
+    asks = "document.querySelector('#ask-name').open"
+    wait_for(page, f"{asks} || document.querySelector('#person-name').textContent.length > 1")
+    if page.evaluate(asks):
         page.fill("#name", who)
         page.click("#name-form [type=submit]")
     wait_ready(page)
@@ -212,18 +223,23 @@ def sit_down(page: Any, url: str, who: str) -> None:
 
 def wait_ready(page: Any, timeout_s: float = 30.0) -> None:
     """Wait until a photo can be drawn on, or there is none any more."""
-    page.wait_for_function(
+    wait_for(
+        page,
         "!document.querySelector('[data-do=accept]').disabled"
         " || !document.querySelector('#notice').hidden",
-        timeout=1000 * timeout_s,
+        timeout_s,
     )
 
 
 def wait_saved(page: Any, timeout_s: float = 30.0) -> None:
     """Wait until nothing is on its way."""
-    page.wait_for_function(
-        "document.querySelector('#saved').dataset.state === 'saved'", timeout=1000 * timeout_s
-    )
+    wait_for(page, "document.querySelector('#saved').dataset.state === 'saved'", timeout_s)
+
+
+def wait_named(page: Any, name: str) -> None:
+    """Wait until a photo of this name can be drawn on."""
+    wait_for(page, f"document.querySelector('#photo-name').textContent === {name!r}")
+    wait_ready(page)
 
 
 def draw(page: Any, points: list[tuple[float, float]], button: str = "left") -> None:

@@ -31,12 +31,14 @@ from edgeseg.web.static import static_routes
 
 _PACKAGE = "edgeseg.web.labelling"
 _SCRIPTS = (
+    "browser",
     "canvas",
     "drawing",
     "keys",
     "main",
     "mask",
     "outbox",
+    "paint",
     "panel",
     "pointer",
     "session",

@@ -1,10 +1,8 @@
 // The photo on its canvas: where it lies, how large, and everything that is drawn upon it.
 
+import { COLOURS, checks, paintCursor } from "./paint.js";
+
 const LARGEST_SCALE = 12; // canvas pixels per photo pixel
-const COLOURS = {
-  around: "#202428", outline: "#00e5ff", outlineEdge: "#001018",
-  garment: "0, 200, 255", background: "255, 120, 0",
-};
 
 export class Stage {
   #asked = false;
@@ -14,6 +12,7 @@ export class Stage {
   constructor(canvas, onMoved) {
     this.canvas = canvas;
     this.context = canvas.getContext("2d");
+    this.checks = checks(this.context);
     this.onMoved = onMoved;
     this.photo = null; // {width_px, height_px}
     this.base = null; // ImageBitmap of all of it
@@ -173,8 +172,11 @@ export class Stage {
     context.imageSmoothingQuality = "high";
     context.imageSmoothingEnabled = this.scale < 4;
     if (this.view === "cutout" && this.outline) {
-      context.fillStyle = "#fff";
-      context.fillRect(0, 0, width, height);
+      context.save();
+      context.setTransform(1, 0, 0, 1, 0, 0);
+      context.fillStyle = this.checks;
+      context.fillRect(this.left, this.top, width * this.scale, height * this.scale);
+      context.restore();
       context.save();
       context.clip(this.outline, "evenodd");
       this.#paintPhoto();
@@ -186,7 +188,7 @@ export class Stage {
     for (const mark of this.marks) this.#paintMark(mark, unit);
     if (this.draft) this.#paintMark(this.draft, unit);
     context.setTransform(1, 0, 0, 1, 0, 0);
-    if (this.cursor) this.#paintCursor(devicePixelRatio);
+    if (this.cursor) paintCursor(context, this.cursor, devicePixelRatio);
   }
 
   #paintPhoto() {
@@ -256,34 +258,5 @@ export class Stage {
     points.forEach(([x, y], index) => (index ? context.lineTo(x, y) : context.moveTo(x, y)));
     context.lineWidth = width;
     context.stroke();
-  }
-
-  #paintCursor(unit) {
-    const context = this.context;
-    const { x, y, radius, isCross, sign, foreground, isDown } = this.cursor;
-    const colour = `rgb(${foreground ? COLOURS.garment : COLOURS.background})`;
-    const lines = new Path2D();
-    if (radius > 0) lines.arc(x, y, radius, 0, 2 * Math.PI);
-    if (isCross) {
-      const gap = 4 * unit, reach = Math.max(radius, 14 * unit) + 8 * unit;
-      for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
-        lines.moveTo(x + dx * gap, y + dy * gap);
-        lines.lineTo(x + dx * reach, y + dy * reach);
-      }
-    }
-    context.strokeStyle = "#000";
-    context.lineWidth = 4 * unit;
-    context.stroke(lines);
-    context.strokeStyle = isDown ? colour : "#fff";
-    context.lineWidth = 2 * unit;
-    context.stroke(lines);
-    if (!sign) return;
-    const at = [x + Math.max(radius * 0.75, 6 * unit), y - Math.max(radius * 0.75, 6 * unit)];
-    context.font = `bold ${18 * unit}px system-ui, sans-serif`;
-    context.lineWidth = 4 * unit;
-    context.strokeStyle = "#000";
-    context.strokeText(sign, ...at);
-    context.fillStyle = colour;
-    context.fillText(sign, ...at);
   }
 }

@@ -71,6 +71,18 @@ export function showNotice(title = "", text = "", button = "", onButton = null) 
   byId("notice-button").onclick = onButton;
 }
 
+/** There is no photo to open: all are done, or with others. `again` offers those that were skipped. */
+export function showFinished({ todo, accepted, rejected, skipped }, again, onButton) {
+  if (todo > 0) {
+    const whose = todo === 1 ? "The last photo to do is with somebody else." : `The other ${todo} photos to do are with other people.`;
+    showNotice("Nothing free at the moment", whose, "Look again", onButton);
+  } else {
+    showNotice("All photos are done", `${accepted} accepted, ${rejected} rejected, ${skipped} skipped.`,
+      again ? "Take up a skipped one" : "Look for more", onButton);
+  }
+  tell(byId("notice-title").textContent);
+}
+
 export function showBusy(isBusy) {
   byId("busy").hidden = !isBusy;
 }

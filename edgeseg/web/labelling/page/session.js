@@ -137,7 +137,9 @@ export class Session {
     this.#isProblem = Boolean(answer.problem);
     this.stage.clear();
     if (!photo) {
-      this.#showFinished(answer.progress);
+      const again = answer.progress.todo === 0 && answer.progress.skipped > 0;
+      panel.showFinished(answer.progress, again,
+        () => (again ? this.#open("/api/skipped", () => this.#told({})) : this.next()));
     } else {
       this.#expected = { done: photo.strokes_done, known: photo.strokes_known };
       if (answer.problem) {
@@ -152,20 +154,6 @@ export class Session {
       panel.tell(`Photo ${photo.name}.`);
     }
     this.refresh();
-  }
-
-  #showFinished(progress) {
-    if (progress.todo > 0) {
-      panel.showNotice("Nothing free at the moment",
-        `The other ${progress.todo} to do are with other people.`, "Look again", () => this.next());
-    } else {
-      const again = progress.skipped > 0;
-      panel.showNotice("All photos are done",
-        `${progress.accepted} accepted, ${progress.rejected} rejected, ${progress.skipped} skipped.`,
-        again ? "Take up a skipped one" : "Look for more",
-        () => (again ? this.#open("/api/skipped", () => this.#told({})) : this.next()));
-    }
-    panel.tell(byId("notice-title").textContent);
   }
 
   #showMask(mask) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -356,3 +357,16 @@ def test_a_label_set_that_went_away_may_come_back(place: Place) -> None:
     assert str(place.labels.folder) not in answer["error"]
     away.rename(place.labels.folder)
     assert anna.act(photo, "strokes", stroke=_stroke())[0] == 200
+
+
+def test_everything_that_the_page_loads_is_served(place: Place, repository: Path) -> None:
+    folder = repository / "edgeseg" / "web" / "labelling" / "page"
+    texts = [path.read_text(encoding="utf-8") for path in folder.glob("*.js")]
+    loaded = {f"/{name}" for text in texts for name in re.findall(r'from "\./(.+)"', text)}
+    index = (folder / "index.html").read_text(encoding="utf-8")
+    loaded |= set(re.findall(r'(?:src|href)="(/[^"]+)"', index))
+    assert len(loaded) > 10
+    assert {path for path in loaded if place.client.get(path).status_code != 200} == set()
+    assert "style=" not in index
+    assert "<style" not in index
+    assert re.findall(r"<script(?![^>]*src=)", index) == []

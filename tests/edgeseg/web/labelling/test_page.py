@@ -22,6 +22,7 @@ from tests.verify.label_site import (
     drawn_photo,
     make_labels,
     sit_down,
+    wait_named,
     wait_ready,
     wait_saved,
 )
@@ -132,15 +133,13 @@ def test_the_keyboard_alone_is_enough(visit: Visit) -> None:
     page.keyboard.type("a sleeve is hidden")
     page.keyboard.press("Escape")
     page.keyboard.press("d")
-    page.wait_for_function("document.querySelector('#photo-name').textContent === '001.jpg'")
-    wait_ready(page)
+    wait_named(page, "001.jpg")
     record = visit.labels.records()[0]
     assert (record.state, record.note) == ("rejected", "a sleeve is hidden")
     page.keyboard.press("Backspace")
-    page.wait_for_function("document.querySelector('#photo-name').textContent === '000.jpg'")
-    wait_ready(page)
+    wait_named(page, "000.jpg")
     page.keyboard.press("a")
-    page.wait_for_function("document.querySelector('#photo-name').textContent === '001.jpg'")
+    wait_named(page, "001.jpg")
     assert visit.labels.records()[0].state == "accepted"
 
 
@@ -209,7 +208,7 @@ def test_a_lost_lease_is_told(visit: Visit) -> None:
     page.wait_for_selector("#lost[open]")
     assert "with Ben now. The last action was not saved." in page.locator("#lost-text").inner_text()
     page.click("#lost-button")
-    page.wait_for_function("document.querySelector('#photo-name').textContent === '001.jpg'")
+    wait_named(page, "001.jpg")
     assert visit.labels.strokes(record.id) == []
 
 
@@ -231,8 +230,7 @@ def test_nothing_is_asked_of_anyone_else(visit: Visit) -> None:
     assert [url for url in asked if not url.startswith(visit.site.url)] == []
 
 
-def test_attacks_on_its_own_routes(tmp_path: Path) -> None:
-    _require_chromium()
-    let_through, tried = unrefused(tmp_path)
+def test_attacks_on_its_own_routes(browser: Any, tmp_path: Path) -> None:
+    let_through, tried = unrefused(tmp_path, browser)
     assert let_through == []
     assert tried > 25
