@@ -15,6 +15,7 @@ from tests.verify import (
     compression,
     device,
     devices,
+    handheld_page,
     match,
     page,
     preprocessing,
@@ -40,6 +41,7 @@ SUITES = {
         *page.NAMES,
         *devices.NAMES,
     ),
+    "pages": handheld_page.NAMES,
 }
 
 
@@ -72,6 +74,8 @@ def _checks(options: argparse.Namespace, place: Workbench) -> list[Check]:
     if options.suite == "bench":
         parts = (bench, profile, preprocessing, remote, page, devices)
         return [check for part in parts for check in part.checks(place)]
+    if options.suite == "pages":
+        return handheld_page.checks(place)
     return [*quality.checks(place), *device.checks(place)]
 
 
@@ -104,7 +108,8 @@ def _parser() -> argparse.ArgumentParser:
         choices=list(SUITES),
         default="main",
         help="which promises: of the whole, of the presets' compression, of the match, of "
-        "catalogues on their way to scanners, or of the bench and the devices (default: main)",
+        "catalogues on their way to scanners, of the bench and the devices, or of the pages in a "
+        "browser (default: main)",
     )
     parser.add_argument(
         "--data",
