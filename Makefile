@@ -45,25 +45,25 @@ lint: $(VENV)/.dev-installed
 
 # Every figure that the README promises, measured again; needs the photographs in ../shared/data.
 verify: $(VENV)/.dev-installed
-	$(BIN)/python -m tests.verify
+	$(BIN)/python -m tests.verify --record docs/figures.md
 
 # What the presets' compression promises.
 verify-compression: $(VENV)/.dev-installed
-	$(BIN)/python -m tests.verify compression
+	$(BIN)/python -m tests.verify compression --record docs/figures.md
 
 # What the match promises, against what a retailer has today.
 verify-match: $(VENV)/.dev-installed
-	$(BIN)/python -m tests.verify match
+	$(BIN)/python -m tests.verify match --record docs/figures.md
 
 # What catalogues promise on their way to scanners: bytes, opening, deltas, syncs cut short, attacks,
 # a fleet. Debian: apt-get install zstd xdelta3 nginx-light
 verify-sync: $(VENV)/.dev-installed
-	$(BIN)/python -m tests.verify sync
+	$(BIN)/python -m tests.verify sync --record docs/figures.md
 
 # What the bench and the runtime promise: that its figures are true, on a device from the desk, in a
 # browser, on other processors. Debian: apt-get install openssh-server chromium
 verify-bench: $(VENV)/.dev-installed
-	$(BIN)/python -m tests.verify bench
+	$(BIN)/python -m tests.verify bench --record docs/figures.md
 
 # What the pages promise, in a real browser. Debian: apt-get install chromium
 verify-pages: $(VENV)/.dev-installed

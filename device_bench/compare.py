@@ -93,9 +93,9 @@ def compare(
     What is compared is processes, not samples: samples of one process are alike in what chance gave
     that process. What is typical of each (``ratios.typical``) is taken over the yardstick beside
     each sample, so that a machine that was slower cancels out, for good or for the blink of a
-    neighbour, and the ratio of the two runs' geometric means is taken with its interval. A change
-    is told where the interval, widened so that all verdicts together are right with ``CONFIDENCE``
-    (Bonferroni), leaves out 1, and the change is at least ``least_change``.
+    neighbour, and the ratio of the two runs' trimmed geometric means is taken with its interval. A
+    change is told where the interval, widened so that all verdicts together are right with
+    ``CONFIDENCE`` (Bonferroni), leaves out 1, and the change is at least ``least_change``.
 
     Args:
         before: A report, see ``report.stored.read_report``.

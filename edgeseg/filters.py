@@ -32,6 +32,19 @@ def majority(mask: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     return voted
 
 
+def opened(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
+    """Take away what a disc does not fit into: an opening.
+
+    Args:
+        mask: `(H, W)` bool; what touches the frame counts as going on beyond it.
+        radius: Of the disc, in pixels.
+    """
+    side = 2 * radius + 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    kept: NDArray[np.bool_] = cv2.morphologyEx(mask.view(np.uint8), cv2.MORPH_OPEN, disc) != 0
+    return kept
+
+
 def connected_components(mask: NDArray[np.uint8]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """Label the 8-connected regions of a mask.
 
@@ -44,6 +57,18 @@ def connected_components(mask: NDArray[np.uint8]) -> tuple[NDArray[np.int32], ND
     """
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     return labels, stats
+
+
+def distance_inside(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Give each True pixel's distance from the nearest False one, in pixels; 0 where False.
+
+    Args:
+        mask: `(H, W)` bool.
+    """
+    distance: NDArray[np.float32] = cv2.distanceTransform(
+        mask.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5
+    )
+    return distance
 
 
 def hsv_histogram(

@@ -84,6 +84,32 @@ def grabcut_from_confidence(
     return _cut(photo, labels, iterations)
 
 
+def cut_undecided(
+    photo: NDArray[np.uint8],
+    foreground: NDArray[np.bool_],
+    decided: NDArray[np.bool_],
+    iterations: int,
+) -> NDArray[np.bool_] | None:
+    """Let colour and edges decide some pixels.
+
+    Args:
+        photo: `(H, W, 3)` uint8 RGB.
+        foreground: `(H, W)` bool: what each pixel is, or is thought to be.
+        decided: `(H, W)` bool: where that is certain.
+        iterations: rounds of re-fitting the colour models and cutting again.
+
+    Returns:
+        `(H, W)` bool; None where one side has too few pixels for a colour model.
+    """
+    count = int(np.count_nonzero(foreground))
+    if min(count, foreground.size - count) < _COMPONENTS:
+        return None
+    labels = np.where(foreground, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    labels[decided & foreground] = cv2.GC_FGD
+    labels[decided & ~foreground] = cv2.GC_BGD
+    return _cut(photo, labels, iterations)
+
+
 def _cut(photo: NDArray[np.uint8], labels: NDArray[np.uint8], iterations: int) -> NDArray[np.bool_]:
     background = np.zeros((1, 65), np.float64)
     foreground = np.zeros((1, 65), np.float64)

@@ -180,3 +180,32 @@ def draw_text(image: Photo, text: str, left: int, baseline: int, scale: float = 
         drawn, plain, (left, baseline), cv2.FONT_HERSHEY_SIMPLEX, scale, (0, 0, 0), 1, cv2.LINE_AA
     )
     image[...] = drawn
+
+
+def drawn_line(
+    shape: tuple[int, int], points: NDArray[np.int32], width_px: int
+) -> NDArray[np.bool_]:
+    """Draw a line with round ends: `shape`, a height and a width, bool, True where it runs.
+
+    Args:
+        shape: Of the canvas.
+        points: `(N, 2)` int32 of x and y, one at least; a single one is a dot.
+        width_px: The line's, 1 or more.
+    """
+    canvas = np.zeros(shape, np.uint8)
+    cv2.polylines(canvas, [points], isClosed=False, color=1, thickness=width_px)
+    for end in points[[0, -1]]:
+        cv2.circle(canvas, end.tolist(), width_px // 2, 1, cv2.FILLED)
+    return canvas.view(np.bool_)
+
+
+def drawn_polygon(shape: tuple[int, int], points: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Fill a polygon: `shape`, a height and a width, bool, True inside and on its outline.
+
+    Args:
+        shape: Of the canvas.
+        points: `(N, 2)` int32 of x and y, the corners; where it crosses itself, even-odd.
+    """
+    canvas = np.zeros(shape, np.uint8)
+    cv2.fillPoly(canvas, [points], 1)
+    return canvas.view(np.bool_)

@@ -85,7 +85,7 @@ def test_every_command_is_in_the_readme(repository: Path) -> None:
 def test_every_command_explains_itself(command: str) -> None:
     text = help_text(command)
     assert f"Usage: edgeseg {command}" in text
-    if command not in {"index", "eval", "train", "keys", "sync", "bench"}:
+    if command not in {"index", "eval", "label", "train", "keys", "sync", "bench"}:
         assert "Examples:" in text
         assert "--json" in text
         assert re.search(rf"^ +.*edgeseg {command}", text, re.MULTILINE), "an example of its own"

@@ -106,7 +106,7 @@ def _explain(error: BaseException) -> int:
         return _explain_usage(error)
     if isinstance(error, EdgesegError):
         print_error(str(error))
-    elif isinstance(error, MemoryError):
+    elif isinstance(error, MemoryError) or _has_no_room_for_a_thread(error):
         print_error("out of memory; use a smaller picture or catalogue, or close other programs")
     elif isinstance(error, BrokenPipeError):
         # The reader (`head`, a closed pager) has what it wanted. Python would complain again when
@@ -122,6 +122,11 @@ def _explain(error: BaseException) -> int:
         detail = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         print_error(f"internal error: {detail}; `edgeseg --debug ...` shows where")
     return EXIT_FAILURE
+
+
+def _has_no_room_for_a_thread(error: BaseException) -> bool:
+    # Python says no more than this of a thread whose stack finds no memory.
+    return isinstance(error, RuntimeError) and str(error) == "can't start new thread"
 
 
 def _explain_usage(error: Any) -> int:

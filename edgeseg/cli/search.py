@@ -112,6 +112,7 @@ def search(
             training = _training(
                 read=lambda how: read_training_data(
                     data,
+                    [],
                     unlabelled or [],
                     backgrounds or [],
                     teacher,

@@ -12,6 +12,7 @@ import typer
 from edgeseg.cli import classes, console
 from edgeseg.cli.options import BundleOption, JsonOption
 from edgeseg.cli.training_data import read_training_data
+from edgeseg.cli.training_gate import JudgedRun, judge_run
 from edgeseg.cli.training_options import (
     BackgroundsOption,
     EpochsOption,
@@ -19,6 +20,7 @@ from edgeseg.cli.training_options import (
     Precision,
     PrecisionOption,
     RecipeOption,
+    ReplayOption,
     SeedOption,
     TeacherNotesOption,
     TeacherOption,
@@ -40,8 +42,14 @@ With --teacher the network learns from a larger one as well: from its confidence
 and from unlabelled photographs that the teacher is sure of. --from starts from a checkpoint's
 weights and keeps its network.
 
-Recipes: default, student, recover (after pruning), teacher, fcdensenet103 (needs a GPU), seed, or
-the path of your own JSON file.
+To learn new photographs without forgetting, name the old ones with --replay: they are half of each
+batch, and the recipe is `retrain` unless you name one: few epochs at a low rate and the
+checkpoint's own input size. --gate then lets the new network pass only if it is better than the
+old one beyond noise on the photographs held out, and in no folder worse. kept.safetensors in the
+run's folder is the one to go on with, gate.json says why, and exit code 1 that it is the old one.
+
+Recipes: default, student, recover (after pruning), retrain, teacher, fcdensenet103 (needs a GPU),
+seed, or the path of your own JSON file.
 
 Examples:
 
@@ -51,6 +59,8 @@ Examples:
   edgeseg train segmenter --data snapshots/ --recipe seed -o runs/seed
   edgeseg train segmenter --data snapshots/ --from runs/a/segmenter.safetensors \\
       --teacher runs/teacher/segmenter.safetensors --unlabelled photos/ -o runs/taught
+  edgeseg train segmenter --from old.safetensors --data labels/ --replay snapshots/ --gate \\
+      -o runs/again
 """
 
 _EMBEDDER_HELP = """Train an embedder to find an item's catalogue picture from its snapshot.
@@ -101,7 +111,17 @@ def segmenter(
             metavar="TFLITE", help="A MobileNet v1 to start the network mobilenet_unet from."
         ),
     ] = None,
-    recipe: RecipeOption = "default",
+    replay: ReplayOption = None,
+    gate: Annotated[
+        bool,
+        typer.Option("--gate", help="Keep the network of --from unless the new one is better."),
+    ] = False,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="How to train. Default: retrain with --replay, else default."
+        ),
+    ] = None,
     epochs: EpochsOption = None,
     seed: SeedOption = 0,
     precision: PrecisionOption = Precision.float32,
@@ -120,10 +140,16 @@ def segmenter(
 
     if encoder is not None and checkpoint is not None:
         raise typer.BadParameter("--encoder and --from are two ways to start: choose one")
-    chosen = with_epochs(load_recipe(SegmenterRecipe, recipe), epochs)
+    if checkpoint is None and (replay or gate):
+        raise typer.BadParameter("--replay and --gate go with --from, the network to retrain")
+    chosen = load_recipe(SegmenterRecipe, recipe or ("retrain" if replay else "default"))
+    if recipe is None and replay and checkpoint is not None:
+        chosen = start.retraining(chosen, checkpoint)
+    chosen = with_epochs(chosen, epochs)
     begun = start.begin(chosen, checkpoint, encoder, seed)
     found = read_training_data(
         data,
+        replay or [],
         unlabelled or [],
         backgrounds or [],
         teacher,
@@ -141,6 +167,7 @@ def segmenter(
         network=begun.network,
         start=begun.weights,
         teacher=found.teacher,
+        replayed=found.replayed,
     )
     with _progress(chosen.epochs) as callbacks:
         history = training.train_segmenter(run, output, **callbacks)
@@ -149,7 +176,10 @@ def segmenter(
     report.write_contact_sheet(
         load_checkpoint(best), found.dataset.val, keras, output / "predictions.png"
     )
-    _tell(history, best, as_json)
+    judged = None
+    if gate and checkpoint is not None:
+        judged = judge_run(checkpoint, best, found.labelled, output)
+    _tell(history, best, as_json, judged)
 
 
 def embedder(
@@ -221,10 +251,21 @@ def _progress(epochs: int) -> Iterator[dict[str, Any]]:
         yield {"on_epoch": on_epoch}
 
 
-def _tell(history: History, checkpoint: Path, as_json: bool) -> None:
+def _tell(
+    history: History, checkpoint: Path, as_json: bool, judged: JudgedRun | None = None
+) -> None:
     best = history.epochs[history.best_epoch]
     if as_json:
-        console.print_json({"checkpoint": str(checkpoint), "best": best, "epochs": history.epochs})
-        return
-    console.print_table(("figure", "best epoch"), [(k, f"{v:.4g}") for k, v in best.items()])
-    console.print_line(f"{checkpoint} ({checkpoint.stat().st_size:,} bytes)")
+        document: dict[str, Any] = {
+            "checkpoint": str(checkpoint),
+            "best": best,
+            "epochs": history.epochs,
+        }
+        if judged is not None:
+            document["gate"] = judged.to_dict()
+        console.print_json(document)
+    else:
+        console.print_table(("figure", "best epoch"), [(k, f"{v:.4g}") for k, v in best.items()])
+        console.print_line(f"{checkpoint} ({checkpoint.stat().st_size:,} bytes)")
+    if judged is not None:
+        judged.tell(as_json)

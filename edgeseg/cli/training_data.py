@@ -25,16 +25,21 @@ class TrainingData:
         weights: how often each folder's photographs are drawn.
         backgrounds: pictures free of garments.
         teacher: who taught, for the run's record; None where nobody did.
+        replayed: folders, by index, whose photographs are old.
+        labelled: the labelled folders, the old ones last.
     """
 
     dataset: Dataset
     weights: tuple[float, ...]
     backgrounds: list[Image]
     teacher: dict[str, Any] | None
+    replayed: frozenset[int]
+    labelled: tuple[Path, ...]
 
 
 def read_training_data(
     data: list[str],
+    replay: list[str],
     unlabelled: list[str],
     backgrounds: list[Path],
     teacher: Path | None,
@@ -46,6 +51,7 @@ def read_training_data(
 
     Args:
         data: labelled folders, each as ``DIR`` or ``DIR=WEIGHT``.
+        replay: labelled folders of old photographs, in the same form.
         unlabelled: folders for the teacher to label, in the same form.
         backgrounds: folders of pictures free of garments.
         teacher: a segmenter's checkpoint, or None.
@@ -59,7 +65,7 @@ def read_training_data(
     """
     if unlabelled and teacher is None:
         raise typer.BadParameter("--unlabelled needs a --teacher to label the photographs")
-    folders, weights = _weighted(data)
+    folders, weights = _weighted([*data, *replay])
     with console.needs_extra("train"):
         import keras
 
@@ -87,7 +93,8 @@ def read_training_data(
             weights += more_weights
             for folder, count in zip(more, counts, strict=True):
                 console.print_note(f"{folder}: the teacher is sure of {count} photographs")
-    return TrainingData(dataset, tuple(weights), behind, described)
+    replayed = frozenset(range(len(data), len(folders)))
+    return TrainingData(dataset, tuple(weights), behind, described, replayed, tuple(folders))
 
 
 def _weighted(texts: list[str]) -> tuple[list[Path], list[float]]:

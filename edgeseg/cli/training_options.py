@@ -25,6 +25,13 @@ BackgroundsOption = Annotated[
     typer.Option(metavar="DIR", help="Pictures without garments, to lie behind. Repeatable."),
 ]
 RecipeOption = Annotated[str, typer.Option(metavar="NAME", help="How to train.")]
+ReplayOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="DIR[=WEIGHT]",
+        help="What --from learnt before, to be seen again among the new. Repeatable.",
+    ),
+]
 EpochsOption = Annotated[
     int | None, typer.Option(min=1, help="The most epochs. Default: the recipe's.")
 ]

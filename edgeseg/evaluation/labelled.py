@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from edgeseg import imaging
 from edgeseg.errors import DatasetError
 from edgeseg.items import PICTURE_SUFFIXES
 from edgeseg.table import read_table
@@ -83,6 +87,30 @@ def pairs_of_split(table: Path, split: str) -> Pairing:
                 raise DatasetError(f"{table}: {path} is missing")
         pairs.append(LabelledPhoto(str(Path(row["image"]).with_suffix("").name), image, mask))
     return Pairing(tuple(pairs), ())
+
+
+def mask_folder(folder: Path) -> Callable[[LabelledPhoto, NDArray[np.uint8]], NDArray[np.bool_]]:
+    """Masks that lie in a folder, as something that gives a photo's: the one of its file stem.
+
+    Raises:
+        DatasetError: the folder cannot be listed, or two masks have one stem; later, a photo has no
+            mask there, or one of another size.
+    """
+    masks = {Path(stem).name: path for stem, path in _by_stem(folder).items()}
+
+    def mask_of(photo: LabelledPhoto, pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
+        path = masks.get(photo.image.stem)
+        if path is None:
+            raise DatasetError(f"{folder} has no mask of {photo.image.name}")
+        mask = imaging.read_mask(path)
+        if mask.shape != pixels.shape[:2]:
+            raise DatasetError(
+                f"{path} is {mask.shape[1]} x {mask.shape[0]} pixels and its photo "
+                f"{pixels.shape[1]} x {pixels.shape[0]}: a mask must be as large as its photo"
+            )
+        return mask
+
+    return mask_of
 
 
 def restrict(pairing: Pairing, table: Path, split: str) -> Pairing:

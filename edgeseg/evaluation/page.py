@@ -10,6 +10,7 @@ from edgeseg import imaging
 from edgeseg.imaging import Photo
 
 _THUMB_PX = 176
+_LARGE_PX = 320
 _JPEG_QUALITY = 82
 
 _STYLE = """
@@ -38,6 +39,7 @@ figure { margin: 0; width: 132px; }
 figure img { width: 132px; height: 150px; object-fit: contain; background: #fff;
   border: 2px solid var(--line); border-radius: 6px; display: block; }
 figure.right img { border-color: var(--right); }
+figure.large { width: 232px; } figure.large img { width: 232px; height: 260px; }
 figcaption { font-size: .78rem; color: var(--faint); overflow-wrap: anywhere; }
 """
 
@@ -85,9 +87,10 @@ def picture_figure(picture: Photo, caption: str, css: str = "") -> str:
     Args:
         picture: `(H, W, 3)` uint8 RGB.
         caption: text.
-        css: a class; `right` frames it green.
+        css: a class; `right` frames it green, `large` shows more of it.
     """
-    factor = min(1.0, _THUMB_PX / max(picture.shape[:2]))
+    side_px = _LARGE_PX if css == "large" else _THUMB_PX
+    factor = min(1.0, side_px / max(picture.shape[:2]))
     width, height = (max(1, round(side * factor)) for side in picture.shape[1::-1])
     small = imaging.resize(picture, width, height)
     data = base64.b64encode(imaging.encode_jpeg(small, _JPEG_QUALITY)).decode("ascii")

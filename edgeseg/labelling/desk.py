@@ -11,7 +11,7 @@ from edgeseg import limits
 from edgeseg.errors import DatasetError
 from edgeseg.files import read_bounded, sha256_hex
 from edgeseg.imaging import encode_png, read_photo
-from edgeseg.labelling.correction import Corrector, Network
+from edgeseg.labelling.correction import Corrector
 from edgeseg.labelling.label_set import LabelSet
 from edgeseg.labelling.records import PhotoRecord
 from edgeseg.labelling.strokes import Stroke
@@ -29,12 +29,10 @@ class Desk:
 
     Args:
         labels: the set.
-        network: as for :class:`~edgeseg.labelling.correction.Corrector`.
     """
 
-    def __init__(self, labels: LabelSet, network: Network | None = None) -> None:
+    def __init__(self, labels: LabelSet) -> None:
         self.labels = labels
-        self._network = network
         self._correctors: OrderedDict[int, Corrector] = OrderedDict()
         self._lock = threading.RLock()
 
@@ -112,4 +110,4 @@ class Desk:
         if sha256_hex(data) != record.sha256:
             raise DatasetError(f"{path} is another photo than the one in the label set")
         confidence = read_category_mask(seed).astype(np.float32) / np.float32(255.0)
-        return Corrector(read_photo(data, str(path)), confidence, self._network)
+        return Corrector(read_photo(data, str(path)), confidence)

@@ -104,7 +104,7 @@ class Stroke:
             )
         except KeyError as error:
             raise DatasetError(f"a stroke without {error.args[0]}") from error
-        except (TypeError, ValueError) as error:
+        except (OverflowError, TypeError, ValueError) as error:
             raise DatasetError(f"this is no stroke: {error}") from error
 
 

@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 from edgeseg import imaging
 from edgeseg.errors import DatasetError
 from edgeseg.evaluation.classes import has_category_masks
+from edgeseg.evaluation.comparison import JudgedPhoto
 from edgeseg.evaluation.labelled import LabelledPhoto, pair_by_stem
 from edgeseg.evaluation.segmentation import read_pair
+from edgeseg.evaluation.splits import split_of
 from edgeseg.table import read_table
 
-VALIDATION_SHARE = 0.2
 _GROUP_COLUMNS = ("group", "sender")
 
 
@@ -79,7 +80,7 @@ def list_pairs(folder: Path) -> list[Pair]:
         pairs = list(_pairs_from_csv(table))
     elif (folder / "images").is_dir() and (folder / "masks").is_dir():
         found = pair_by_stem(folder / "images", folder / "masks").pairs
-        pairs = [Pair(p.image, p.mask, _split_of(p.name), p.name) for p in found]
+        pairs = [Pair(p.image, p.mask, split_of(p.name), p.name) for p in found]
     elif has_category_masks(folder):
         raise DatasetError(f"{folder}: these are masks of classes, for `edgeseg train classes`")
     else:
@@ -125,6 +126,28 @@ def load_dataset(
     return Dataset(tuple(train), tuple(val), _names(folders))
 
 
+def held_out(folders: Sequence[Path], split: str = "val") -> list[JudgedPhoto]:
+    """The labelled photographs of one split, on disk, with the group and the folder of each.
+
+    Raises:
+        DatasetError: a folder is unusable, or none has a photograph in that split.
+    """
+    judged = []
+    splits: set[str] = set()
+    for folder, name in zip(folders, _names(folders), strict=True):
+        for pair in list_pairs(folder):
+            splits.add(pair.split)
+            if pair.split == split:
+                photo = LabelledPhoto(pair.image.stem, pair.image, pair.mask)
+                judged.append(JudgedPhoto(photo, pair.group, name))
+    if not judged:
+        shown = ", ".join(str(folder) for folder in folders)
+        raise DatasetError(
+            f"{shown}: no photograph of split {split!r}; there are: {', '.join(sorted(splits))}"
+        )
+    return judged
+
+
 def digest(samples: Sequence[Sample]) -> str:
     """SHA-256 over the samples' pixels, for a run's record."""
     sha = hashlib.sha256()
@@ -164,14 +187,5 @@ def shrunk(image: NDArray[np.uint8], max_side_px: int) -> NDArray[np.uint8]:
 def _pairs_from_csv(table: Path) -> Iterator[Pair]:
     for row in read_table(table, ("image", "mask")):
         group = next((row[c] for c in _GROUP_COLUMNS if row.get(c)), row["image"])
-        split = row.get("split") or _split_of(group)
+        split = row.get("split") or split_of(group)
         yield Pair(table.parent / row["image"], table.parent / row["mask"], split, group)
-
-
-def _split_of(group: str) -> str:
-    return "val" if hash_share(group) < VALIDATION_SHARE else "train"
-
-
-def hash_share(name: str) -> float:
-    """A number in [0, 1) from a name alone: a seeded draw that no order of files can change."""
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "little") / 2**32

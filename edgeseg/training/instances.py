@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 
 from edgeseg import imaging
 from edgeseg.errors import DatasetError, PhotoError
+from edgeseg.evaluation.splits import hash_share
 from edgeseg.indexing import catalogue_views
 from edgeseg.postprocess import Segmentation, cutout_on_white, segmentation_from
 from edgeseg.preprocessing import Preprocessing
 from edgeseg.segmenter import Segmenter
 from edgeseg.table import read_table
 from edgeseg.training.augment import Image, augment
-from edgeseg.training.dataset import hash_share
 from edgeseg.training.recipe import EmbedderRecipe
 
 # Views are kept this much larger than the network's input, so that a zoom has pixels to show.

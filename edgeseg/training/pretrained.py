@@ -35,15 +35,7 @@ def mobilenet_encoder(path: Path, weights: Weights) -> Weights:
         ModelContractError: ``path`` lacks an array of the encoder, or holds one of another shape.
         EdgesegError: ``path`` cannot be read.
     """
-    found: Weights = {}
-    for name, values in Interpreter(read_bounded(path, MAX_BUNDLE_BYTES, "encoder")).constants():
-        layer = _LAYER.search(name)
-        if layer is None or values.ndim not in (1, 4):
-            continue
-        kind = "bias" if values.ndim == 1 else "kernel"
-        # (out, h, w, in) and, depthwise, (1, h, w, channels): Keras keeps the first axis last.
-        array = values if kind == "bias" else np.transpose(values, (1, 2, 3, 0))
-        found[f"encoder{layer[1]}{layer[2] or '_conv'}/{kind}"] = np.ascontiguousarray(array)
+    found = encoder_arrays(path)
     taken: Weights = dict(weights)
     for name in (name for name in weights if name.startswith("encoder")):
         if name not in found or found[name].shape != weights[name].shape:
@@ -53,3 +45,26 @@ def mobilenet_encoder(path: Path, weights: Weights) -> Weights:
             )
         taken[name] = found[name]
     return taken
+
+
+def encoder_arrays(path: Path) -> Weights:
+    """What a converted MobileNet v1 holds of a ``MobileNetUNet``'s encoder, by the latter's names.
+
+    A model that was cut for another use may lack the last layers.
+
+    Args:
+        path: a ``.tflite`` MobileNet v1.
+
+    Raises:
+        EdgesegError: ``path`` cannot be read.
+    """
+    found: Weights = {}
+    for name, values in Interpreter(read_bounded(path, MAX_BUNDLE_BYTES, "encoder")).constants():
+        layer = _LAYER.search(name)
+        if layer is None or values.ndim not in (1, 4):
+            continue
+        kind = "bias" if values.ndim == 1 else "kernel"
+        # (out, h, w, in) and, depthwise, (1, h, w, channels): Keras keeps the first axis last.
+        array = values if kind == "bias" else np.transpose(values, (1, 2, 3, 0))
+        found[f"encoder{layer[1]}{layer[2] or '_conv'}/{kind}"] = np.ascontiguousarray(array)
+    return found

@@ -109,6 +109,7 @@ class SegmenterRecipe(TrainingRecipe):
         iou_weight: weight of the soft IoU beside cross-entropy.
         teacher_share: weight of a teacher's confidence against a label, given a teacher.
         confidence_floor: least certainty of the teacher about a photograph without a label.
+        replay_share: share of each batch that is drawn from the replayed folders, given any.
         photo_px: longer side that photographs are kept at in memory; None is half as much again as
             the input, so that a zoom has pixels to show.
         augmentation: how photographs are changed.
@@ -117,6 +118,7 @@ class SegmenterRecipe(TrainingRecipe):
     iou_weight: float
     teacher_share: float = 0.5
     confidence_floor: float = 0.9
+    replay_share: float = 0.5
     photo_px: int | None = None
     augmentation: Augmentation
 
@@ -233,7 +235,7 @@ def _check(recipe: SegmenterRecipe | EmbedderRecipe) -> None:
             raise ValueError(f"input_px must be a multiple of {stride} for {recipe.network}")
         if recipe.photo_px is not None and recipe.photo_px < 1:
             raise ValueError("photo_px must be above 0, or null")
-        for name in ("teacher_share", "confidence_floor"):
+        for name in ("teacher_share", "confidence_floor", "replay_share"):
             if not 0 <= getattr(recipe, name) <= 1:
                 raise ValueError(f"{name} must be between 0 and 1")
         positive = _POSITIVE

@@ -16,6 +16,7 @@ from edgeseg.files import write_atomic
 from edgeseg.montage import montage
 from edgeseg.training.checkpoint import Checkpoint
 from edgeseg.training.dataset import Sample
+from edgeseg.training.predictor import CheckpointSegmenter
 
 _TILE_PX = 150
 _SHOWN = 10
@@ -58,11 +59,10 @@ def write_contact_sheet(
         path: the PNG to write.
         seed: of the choice of random ones.
     """
-    model = checkpoint.build(framework, sigmoid=True)
+    segmenter = CheckpointSegmenter(checkpoint, framework)
     scored = []
     for sample in samples:
-        inputs = checkpoint.preprocessing.normalized(checkpoint.preprocessing.resized(sample.image))
-        confidence = np.asarray(model.predict_on_batch(inputs[None]), dtype=np.float32)[0, ..., 0]
+        confidence = segmenter.network_confidence(sample.image)
         height, width = sample.mask.shape
         predicted = imaging.resize_bilinear(confidence, width, height) >= 0.5
         scored.append((iou(predicted, sample.mask > 0), sample, predicted))

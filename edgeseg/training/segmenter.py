@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg import imaging
-from edgeseg.errors import DatasetError
 from edgeseg.evaluation.metrics import iou
 from edgeseg.preprocessing import Preprocessing
 from edgeseg.training.augment import augment
@@ -27,6 +26,7 @@ from edgeseg.training.fit import Batch, History, compiled, fit
 from edgeseg.training.losses import BceSoftIou
 from edgeseg.training.networks import SEGMENTERS, SegmenterNetwork
 from edgeseg.training.recipe import SegmenterRecipe
+from edgeseg.training.sampling import sampling_of
 
 CHECKPOINT_FILE = "segmenter.safetensors"
 # Photographs are kept this much larger than the network's input, so that a zoom has pixels to show.
@@ -48,6 +48,8 @@ class SegmenterRun:
         network: another network than the recipe names.
         start: weights to start from; None draws them from the seed.
         teacher: what the targets come from, see ``teacher.Teacher.describe``; None without one.
+        replayed: folders, by index, that the start weights have learnt already; see
+            :mod:`edgeseg.training.sampling`.
     """
 
     recipe: SegmenterRecipe
@@ -59,6 +61,7 @@ class SegmenterRun:
     network: SegmenterNetwork | None = None
     start: Weights | None = None
     teacher: dict[str, Any] | None = None
+    replayed: frozenset[int] = frozenset()
 
     @property
     def trained_network(self) -> SegmenterNetwork:
@@ -74,6 +77,7 @@ class SegmenterRun:
             "teacher": self.teacher,
             "folders": list(self.dataset.names),
             "folder_weights": list(self.folder_weights),
+            "replayed": sorted(self.dataset.names[folder] for folder in self.replayed),
             "train_photographs": len(self.dataset.train),
             "train_digest": digest(self.dataset.train),
             "val_digest": digest(self.dataset.val),
@@ -95,7 +99,7 @@ def train_segmenter(
     A state of the same run in ``run_folder`` is continued.
 
     Raises:
-        DatasetError: a training photograph is missing from a folder with a weight.
+        DatasetError: the folders and their weights leave nothing to train on, see ``sampling_of``.
         FormatError: ``run_folder`` holds another run.
         ModelContractError: the start weights are of another network.
     """
@@ -131,16 +135,22 @@ class _SegmenterTask:
         self.preprocessing = Preprocessing(
             input_px=recipe.input_px, resize="stretch", scale=recipe.scale, offset=recipe.offset
         )
-        samples = recipe.epoch_samples or len(run.dataset.train)
-        self.epoch_steps = max(1, samples // recipe.batch)
-        self.members = _by_folder(run)
+        self.sampling = sampling_of(
+            run.dataset,
+            run.folder_weights,
+            run.replayed,
+            recipe.batch,
+            recipe.epoch_samples,
+            recipe.replay_share,
+        )
+        self.epoch_steps = self.sampling.steps
         self.val_inputs = self.preprocessing.normalized(
             np.stack([self.preprocessing.resized(s.image) for s in run.dataset.val])
         )
 
     def batches(self, epoch: int) -> Iterator[Batch]:
         recipe, size = self.run.recipe, self.run.recipe.input_px
-        order = self._order(epoch)
+        order = self.sampling.order(np.random.default_rng([self.run.seed, epoch]))
         for step in range(self.epoch_steps):
             images = np.empty((recipe.batch, size, size, 3), np.uint8)
             masks = np.empty((recipe.batch, size, size, 1), np.float32)
@@ -159,26 +169,6 @@ class _SegmenterTask:
                 )
                 images[slot], masks[slot, ..., 0] = image, soft.astype(np.float32) / 255
             yield self.preprocessing.normalized(images), masks
-
-    def _order(self, epoch: int) -> list[int]:
-        """Indices of the epoch's photographs: each once, or drawn by the folders' weights."""
-        recipe, train = self.run.recipe, self.run.dataset.train
-        rng = np.random.default_rng([self.run.seed, epoch])
-        count = self.epoch_steps * recipe.batch
-        if recipe.epoch_samples is None:
-            shuffled = rng.permutation(len(train))
-            return [int(i) for i in np.resize(shuffled, count)]
-        weights = np.array([self.run.folder_weights[f] for f in self.members], dtype=float)
-        folders = rng.choice(list(self.members), size=count, p=weights / weights.sum())
-        order: list[int] = []
-        # Within a folder no photograph comes again before each has come once.
-        decks: dict[int, list[int]] = {folder: [] for folder in self.members}
-        for folder in folders:
-            deck = decks[int(folder)]
-            if not deck:
-                deck.extend(int(i) for i in rng.permutation(self.members[int(folder)]))
-            order.append(deck.pop())
-        return order
 
     def evaluate(self) -> dict[str, float]:
         """IoU by folder; ``score`` is their mean, so that a large folder does not outvote one."""
@@ -214,15 +204,3 @@ class _SegmenterTask:
             run=self.run.describe(),
             model_version=f"{recipe.network}-{recipe.input_px}",
         ).save(self.checkpoint)
-
-
-def _by_folder(run: SegmenterRun) -> dict[int, list[int]]:
-    members: dict[int, list[int]] = {}
-    for index, sample in enumerate(run.dataset.train):
-        members.setdefault(sample.folder, []).append(index)
-    for folder, weight in enumerate(run.folder_weights):
-        if weight > 0 and folder not in members:
-            raise DatasetError(f"{run.dataset.names[folder]}: nothing to train on")
-    if not any(run.folder_weights):
-        raise DatasetError("every data folder has the weight 0: nothing to train on")
-    return {folder: indices for folder, indices in members.items() if run.folder_weights[folder]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -52,10 +52,7 @@ def begin(
 
 
 def _continued(recipe: SegmenterRecipe, path: Path) -> Start:
-    found = load_checkpoint(path)
-    network = found.network
-    if isinstance(network, MobileEmbedder):
-        raise ModelContractError(f"{path}: is an embedder's checkpoint, not a segmenter's")
+    found, network = _segmenter(path)
     _check_scaling(recipe, found, path)
     if recipe.input_px % network.total_stride:
         raise ModelContractError(
@@ -63,6 +60,24 @@ def _continued(recipe: SegmenterRecipe, path: Path) -> Start:
             f"gives {recipe.input_px}"
         )
     return Start(network, found.weights)
+
+
+def _segmenter(path: Path) -> tuple[Checkpoint, SegmenterNetwork]:
+    found = load_checkpoint(path)
+    if isinstance(found.network, MobileEmbedder):
+        raise ModelContractError(f"{path}: is an embedder's checkpoint, not a segmenter's")
+    return found, found.network
+
+
+def retraining(recipe: SegmenterRecipe, checkpoint: Path) -> SegmenterRecipe:
+    """The recipe with the input's side and the scaling of pixels that a segmenter has already.
+
+    Raises:
+        ModelContractError: the checkpoint is an embedder's.
+        FormatError: it is damaged.
+    """
+    own = _segmenter(checkpoint)[0].preprocessing
+    return replace(recipe, input_px=own.input_px, scale=own.scale, offset=own.offset)
 
 
 def embedder_weights(recipe: EmbedderRecipe, path: Path) -> Weights:

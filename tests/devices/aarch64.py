@@ -248,8 +248,11 @@ def pip_itself(work: Path) -> Path:
 def _later_litert(root: DebianRoot, work: Path, job: Path, reference: Path) -> str:
     """What became of a later ai-edge-litert than the pinned one."""
     litert, later = work / "site-litert", work / "site-later-litert"
-    if not later.exists():
-        shutil.copytree(litert, later, ignore=shutil.ignore_patterns("ai_edge_litert*"))
+    installed = later.exists()
+    # Anew each time: the wheel may be another than in the last run.
+    others = shutil.ignore_patterns("ai_edge_litert*")
+    shutil.copytree(litert, later, ignore=others, dirs_exist_ok=True)
+    if not installed:
         command = root.python(next(iter(AARCH64.processors)), pip_itself(work))
         command += ["install", "--quiet", "--no-compile", "--no-deps", "--only-binary", ":all:",
                     "--target", str(later.absolute()), _LATER_LITERT]  # fmt: skip

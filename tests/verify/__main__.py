@@ -26,6 +26,7 @@ from tests.verify import (
     sync,
 )
 from tests.verify.figure import Check, Row
+from tests.verify.recorded import record
 from tests.verify.workbench import REPOSITORY, Workbench
 
 SUITES = {
@@ -55,7 +56,12 @@ def main(arguments: list[str] | None = None) -> int:
             work.mkdir(parents=True, exist_ok=True)
         bundle = options.bundle.absolute() if options.bundle else None
         place = Workbench(options.data.absolute(), work, bundle, options.segmenter.absolute())
-        rows = measure(_checks(options, place), options.only)
+        checks = _checks(options, place)
+        rows = measure(checks, options.only)
+    if options.record is not None:
+        promised = [figure.what for check in checks for figure in check.figures]
+        record(options.record, options.suite, rows, promised)
+        record(REPOSITORY / "README.md", "figures", rows)
     if options.json:
         print_json({"rows": [row.to_dict() for row in rows], "held": all(r.fine for r in rows)})
     else:
@@ -140,6 +146,9 @@ def _parser() -> argparse.ArgumentParser:
         "--work", type=Path, help="keep catalogues and conversions in this folder, for a next run"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument(
+        "--record", type=Path, help="write the rows into this page, as in docs/figures.md"
+    )
     return parser
 
 

@@ -184,8 +184,7 @@ class Answers:
 
     def _matched_again(self, opened: Opened, answer: Answer, strokes: Sequence[Stroke]) -> Answer:
         confidence = answer.confidence.astype(np.float32) / np.float32(255.0)
-        network = opened.matcher.segmenter.network_confidence
-        corrector = Corrector(answer.photo, confidence, network)
+        corrector = Corrector(answer.photo, confidence)
         corrector.replay(strokes)
         mask = (corrector.full_mask() > 0).view(np.uint8)
         unanswered = replace(

@@ -45,6 +45,7 @@ def _raise(error: BaseException) -> Callable[[], None]:
         (EdgesegError("the bundle is damaged"), 1, "the bundle is damaged"),
         (KeyboardInterrupt(), 130, "interrupted"),
         (MemoryError(), 1, "out of memory"),
+        (RuntimeError("can't start new thread"), 1, "out of memory"),
         (OSError(errno.ENOSPC, "No space left", "out.png"), 1, "no space left on the device"),
         (PermissionError(errno.EACCES, "Permission denied", "x"), 1, "Permission denied: x"),
         (ValueError("seven"), 1, "internal error: ValueError: seven"),
