@@ -25,6 +25,7 @@ from tests.verify.workbench import Workbench
 _EVIL = '<img src=x onerror="alert(1)"><script>alert(2)</script>'
 _TOKEN = "a-token-that-only-the-worker-has"
 _PATIENCE_S = 20.0
+_LOG_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,12 @@ def attacked(bench: Workbench, photo: Path) -> Sequence[float]:
     token.write_text(_TOKEN)
     with serve_page(bench, *options) as server:
         local = _attacks(photo.read_bytes())
-        first = _through(server, local, f"127.0.0.1:{server.port}")
+        first = through(server, local, f"127.0.0.1:{server.port}")
         ran = _scripts_run(server, photo)
     others = (*options, "--host", "0.0.0.0", "--token-file", str(token))
     with serve_page(bench, *others) as server:
         remote = _without_token()
-        second = _through(server, remote, f"127.0.0.1:{server.port}")
+        second = through(server, remote, f"127.0.0.1:{server.port}")
     faults = (*first, *second)
     for told in faults:
         sys.stderr.write(f"page-attacks: {told}\n")
@@ -63,7 +64,7 @@ def attacked(bench: Workbench, photo: Path) -> Sequence[float]:
     return [admitted, len(faults) - admitted, ran, len(local) + len(remote)]
 
 
-def _through(server: Server, attacks: Sequence[Attack], host: str) -> list[str]:
+def through(server: Server, attacks: Sequence[Attack], host: str) -> list[str]:
     """What got through, or was not logged in one line of its own."""
     faults = []
     for attack in attacks:
@@ -71,7 +72,7 @@ def _through(server: Server, attacks: Sequence[Attack], host: str) -> list[str]:
         status = _status(server.port, attack, host)
         if not 400 <= status < 500:
             faults.append(f"{attack.name}: not refused ({status})")
-        deadline_s = time.monotonic() + 5.0
+        deadline_s = time.monotonic() + _LOG_S
         while len(server.lines) == before and time.monotonic() < deadline_s:
             time.sleep(0.01)
         # A second line would come as late as the first.

@@ -7,6 +7,8 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from edgeseg.catalogue import Catalogue, Item
 from edgeseg.imaging import encode_jpeg, read_photo, resize
 from edgeseg.matcher import Matcher
@@ -137,8 +139,8 @@ def accessible(bench: Workbench) -> Sequence[float]:
     """All views of the page, on a phone's screen and a desk's."""
     catalogue, items = _shop(bench)
     photo = _snapshots(bench)[0]
-    empty = bench.work / "empty.png"
-    empty.write_bytes(encode_jpeg(read_photo(photo)[:8, :8]))
+    empty = bench.work / "empty.jpg"
+    empty.write_bytes(encode_jpeg(np.full((90, 120, 3), 128, np.uint8)))
     found: list[str] = []
     excess_px = 0.0
     options = ("--catalogue", str(catalogue), "--pictures", str(items), *bench.bundle_options)
@@ -153,7 +155,7 @@ def accessible(bench: Workbench) -> Sequence[float]:
                 opened.page.locator("#correction").wait_for()
                 found += opened.findings()
                 opened.page.set_input_files("#choose", empty)
-                opened.page.locator("#result, #trouble").first.wait_for()
+                opened.page.locator("#result").wait_for()
                 found += opened.findings()
                 excess_px = max(excess_px, opened.excess_px())
     return [len(found), excess_px]

@@ -20,12 +20,12 @@ from tests.verify.served_page import Server, serve_page
 from tests.verify.workbench import EDGESEG, REPOSITORY, Workbench
 
 GENERATIONS = 5
-_ITEMS = 2_000
-_COLOURS = ((200, 30, 30), (30, 160, 30), (30, 60, 200), (190, 160, 20), (160, 30, 170))
+ITEMS = 2_000
+COLOURS = ((200, 30, 30), (30, 160, 30), (30, 60, 200), (190, 160, 20), (160, 30, 170))
 
 
 @dataclass
-class _Seen:
+class Seen:
     """What the page showed."""
 
     failed: list[str] = field(default_factory=list)
@@ -36,7 +36,7 @@ class _Seen:
 
 def switched(bench: Workbench, photos: Sequence[Path]) -> Sequence[float]:
     """Each generation has SKUs and pictures of its own: a mixed answer would show."""
-    seen = _Seen()
+    seen = Seen()
     with a_shop(bench.work) as shop:
         shop.publish(_skus_of(1))
         store = shop.store()
@@ -56,7 +56,7 @@ def switched(bench: Workbench, photos: Sequence[Path]) -> Sequence[float]:
     return [len(seen.failed), seen.mixed, seen.answers, len(seen.generations)]
 
 
-def _sync(shop: Shop, store: str, seen: _Seen, done: threading.Event) -> None:
+def _sync(shop: Shop, store: str, seen: Seen, done: threading.Event) -> None:
     for generation in range(2, GENERATIONS + 1):
         shop.publish(_skus_of(generation))
         ran = subprocess.run(
@@ -69,7 +69,7 @@ def _sync(shop: Shop, store: str, seen: _Seen, done: threading.Event) -> None:
 
 
 def _photograph(
-    server: Server, chromium: Any, photos: Sequence[Path], seen: _Seen, done: threading.Event
+    server: Server, chromium: Any, photos: Sequence[Path], seen: Seen, done: threading.Event
 ) -> None:
     with tab(chromium, server.origin) as opened:
         page = opened.page
@@ -82,11 +82,11 @@ def _photograph(
             left -= done.is_set()
             page.set_input_files("#take", photos[seen.answers % len(photos)])
             page.locator("#result").wait_for()
-            _look(page, seen)
+            look(page, seen)
         seen.failed += [*opened.troubles, *opened.outside]
 
 
-def _look(page: Any, seen: _Seen) -> None:
+def look(page: Any, seen: Seen) -> None:
     """Hold what is shown against the one generation that it says it is from."""
     told = page.evaluate(
         """({
@@ -98,7 +98,7 @@ def _look(page: Any, seen: _Seen) -> None:
     seen.answers += 1
     generation = int(told["said"].rstrip(".").split()[-1])
     seen.generations.add(generation)
-    of = {int(sku[1:]) // _ITEMS + 1 for sku in told["skus"]}
+    of = {int(sku[1:]) // ITEMS + 1 for sku in told["skus"]}
     shown = set()
     for address in told["pictures"][:2]:
         answered = page.request.get(address)
@@ -106,25 +106,25 @@ def _look(page: Any, seen: _Seen) -> None:
             seen.failed.append(f"{address}: {answered.status}")
             continue
         middle = read_photo(answered.body())[20, 20].astype(int)
-        differences = [int(np.abs(middle - colour).sum()) for colour in _COLOURS]
+        differences = [int(np.abs(middle - colour).sum()) for colour in COLOURS]
         shown.add(int(np.argmin(differences)) + 1)
     whole = of == shown == {generation} and len(told["skus"]) == 5 == len(told["pictures"])
     seen.mixed += not whole
 
 
-def _note(told: Any, seen: _Seen) -> None:
+def _note(told: Any, seen: Seen) -> None:
     if told.status >= 400:
         seen.failed.append(f"{told.url}: {told.status}")
 
 
 def _skus_of(generation: int) -> list[str]:
-    return skus(_ITEMS, _ITEMS * (generation - 1))
+    return skus(ITEMS, ITEMS * (generation - 1))
 
 
 def _pictures(shop: Shop) -> Path:
     """Of each generation's items a picture in its own colour."""
     rows = ["sku,image"]
-    for number, colour in enumerate(_COLOURS, start=1):
+    for number, colour in enumerate(COLOURS, start=1):
         picture = np.full((40, 40, 3), colour, np.uint8)
         (shop.folder / f"{number}.png").write_bytes(encode_png(picture))
         rows += [f"{sku},{number}.png" for sku in _skus_of(number)]
