@@ -18,7 +18,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PIP_INSTALL = -m pip install --quiet --constraint constraints.txt
 PACKAGE_FILES = $(shell find edgeseg converters device_bench -type f -not -name '*.pyc')
 
-.PHONY: help demo test lint verify verify-compression verify-match verify-sync verify-bench camvid
+.PHONY: help demo test lint verify verify-compression verify-match verify-sync verify-bench
+.PHONY: verify-pages camvid
 .PHONY: smoke docs test-long test-pythons test-aarch64 test-armv7 test-runtimes test-constrained clean
 
 help:
@@ -63,6 +64,10 @@ verify-sync: $(VENV)/.dev-installed
 # browser, on other processors. Debian: apt-get install openssh-server chromium
 verify-bench: $(VENV)/.dev-installed
 	$(BIN)/python -m tests.verify bench --record docs/figures.md
+
+# What the pages promise, in a real browser. Debian: apt-get install chromium
+verify-pages: $(VENV)/.dev-installed
+	$(BIN)/python -m tests.verify pages
 
 # The Tiramisu paper's table, trained and measured: for a machine with a GPU. Where that has JAX or
 # PyTorch and no TensorFlow: KERAS_BACKEND=jax python -m tests.verify.camvid

@@ -11,10 +11,14 @@ from pathlib import Path
 from edgeseg.cli.console import print_json, print_table
 from edgeseg.presets import checkpoint_path
 from tests.verify import (
+    active_order,
     bench,
     compression,
     device,
     devices,
+    handheld_page,
+    label_page,
+    labelling,
     match,
     page,
     preprocessing,
@@ -22,12 +26,15 @@ from tests.verify import (
     published,
     quality,
     remote,
+    second_look,
     sync,
 )
 from tests.verify.figure import Check, Row
 from tests.verify.recorded import record
 from tests.verify.workbench import REPOSITORY, Workbench
 
+# In the order in which a person meets them: label, what next, look again, and the two pages.
+PAGES = (labelling, active_order, second_look, label_page, handheld_page)
 SUITES = {
     "main": ("segmentation", "parity", "retrieval", "latency", "handheld"),
     "compression": compression.NAMES,
@@ -41,6 +48,7 @@ SUITES = {
         *page.NAMES,
         *devices.NAMES,
     ),
+    "pages": tuple(name for part in PAGES for name in part.NAMES),
 }
 
 
@@ -78,6 +86,8 @@ def _checks(options: argparse.Namespace, place: Workbench) -> list[Check]:
     if options.suite == "bench":
         parts = (bench, profile, preprocessing, remote, page, devices)
         return [check for part in parts for check in part.checks(place)]
+    if options.suite == "pages":
+        return [check for part in PAGES for check in part.checks(place)]
     return [*quality.checks(place), *device.checks(place)]
 
 
@@ -110,7 +120,8 @@ def _parser() -> argparse.ArgumentParser:
         choices=list(SUITES),
         default="main",
         help="which promises: of the whole, of the presets' compression, of the match, of "
-        "catalogues on their way to scanners, or of the bench and the devices (default: main)",
+        "catalogues on their way to scanners, of the bench and the devices, or of the pages in a "
+        "browser (default: main)",
     )
     parser.add_argument(
         "--data",
