@@ -67,7 +67,7 @@ verify-bench: $(VENV)/.dev-installed
 
 # What the pages promise, in a real browser. Debian: apt-get install chromium
 verify-pages: $(VENV)/.dev-installed
-	$(BIN)/python -m tests.verify pages
+	$(BIN)/python -m tests.verify pages --record docs/figures.md
 
 # The Tiramisu paper's table, trained and measured: for a machine with a GPU. Where that has JAX or
 # PyTorch and no TensorFlow: KERAS_BACKEND=jax python -m tests.verify.camvid
