@@ -134,7 +134,7 @@ def serve(
             console.print_line(url)
             console.print_note(
                 f"{len(opened.matcher.catalogue):,} items; {source.age_told(opened)}; "
-                f"confirmations go to {kept.path}; Ctrl-C stops"
+                f"{kept.count()} confirmations wait in {kept.path}; Ctrl-C stops"
             )
         sys.stdout.flush()
         if open_browser:

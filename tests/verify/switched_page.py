@@ -82,17 +82,18 @@ def _photograph(
             left -= done.is_set()
             page.set_input_files("#take", photos[seen.answers % len(photos)])
             page.locator("#result").wait_for()
-            look(page, seen)
+            look(page, server.origin, seen)
         seen.failed += [*opened.troubles, *opened.outside]
 
 
-def look(page: Any, seen: Seen) -> None:
+def look(page: Any, origin: str, seen: Seen) -> None:
     """Hold what is shown against the one generation that it says it is from."""
     told = page.evaluate(
         """({
             said: document.getElementById("provenance").textContent,
             skus: [...document.querySelectorAll("#items bdi")].map((each) => each.textContent),
-            pictures: [...document.querySelectorAll("#items img")].map((each) => each.src),
+            pictures: [...document.querySelectorAll("#items img")]
+                .map((each) => each.dataset.address),
         })"""
     )
     seen.answers += 1
@@ -101,7 +102,7 @@ def look(page: Any, seen: Seen) -> None:
     of = {int(sku[1:]) // ITEMS + 1 for sku in told["skus"]}
     shown = set()
     for address in told["pictures"][:2]:
-        answered = page.request.get(address)
+        answered = page.request.get(origin + address)
         if answered.status != 200:
             seen.failed.append(f"{address}: {answered.status}")
             continue

@@ -46,7 +46,7 @@ def _page(said: int, of_skus: int, of_pictures: int, skus: int = 5) -> Any:
 )
 def test_a_mixed_answer_is_counted(page: Any, mixed: int) -> None:
     seen = Seen()
-    look(page, seen)
+    look(page, "http://here", seen)
     assert (seen.mixed, seen.answers, seen.generations) == (mixed, 1, {2})
 
 

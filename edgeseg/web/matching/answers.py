@@ -6,8 +6,9 @@ import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,11 +30,16 @@ _CUTOUT_QUALITY = 88
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What one photo matched, as the page shows it.
+    """What one photo matched, as the page shows it, all of it from one opened catalogue.
+
+    It holds what is needed of that catalogue and not the catalogue: answers of many generations may
+    be kept at once.
 
     Attributes:
         id: by which the page asks for its parts; nobody guesses it.
-        opened: the catalogue that everything here comes from.
+        generation: of the catalogue.
+        catalogue_digest: of it.
+        embedder_digest: names the embedder.
         photo: `(H, W, 3)` uint8 RGB, at most `MAX_KEPT_PHOTO_PX` a side: cutouts are corrected on
             it.
         photo_sha256: of the photo's file.
@@ -43,37 +49,35 @@ class Answer:
         query: `(dim,)` float32, what was searched for; None where no garment was found.
         cutout_jpeg: the crop that was given to the embedder; empty where no garment was found.
         matches: nearest first; empty where no garment was found.
+        pictures: where the matches' pictures are, by SKU, as far as they are at hand.
         probability: that the first match is right; None where the bundle cannot tell.
+        accepted: whether it is believed; None where the bundle cannot tell.
         timings_ms: of the matcher's stages.
     """
 
     id: str
-    opened: Opened
+    generation: int
+    catalogue_digest: str
+    embedder_digest: str
     photo: Photo
     photo_sha256: str
     confidence: NDArray[np.uint8]
     mask: NDArray[np.bool_] | None
     cutout: str
-    query: NDArray[np.float32] | None
-    cutout_jpeg: bytes
-    matches: tuple[Match, ...]
-    probability: float | None
-    timings_ms: dict[str, float]
-
-    @property
-    def accepted(self) -> bool | None:
-        """Whether the first match is believed; None where the bundle cannot tell."""
-        acceptance = self.opened.matcher.acceptance
-        if self.probability is None or acceptance is None:
-            return None
-        return self.probability >= acceptance.threshold
+    query: NDArray[np.float32] | None = None
+    cutout_jpeg: bytes = b""
+    matches: tuple[Match, ...] = ()
+    pictures: Mapping[str, Path] = field(default_factory=dict)
+    probability: float | None = None
+    accepted: bool | None = None
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """For the page."""
         height, width = self.photo.shape[:2]
         return {
             "id": self.id,
-            "generation": self.opened.generation,
+            "generation": self.generation,
             "garment": self.query is not None,
             "cutout": self.cutout,
             "width_px": width,
@@ -86,7 +90,7 @@ class Answer:
                     "sku": match.sku,
                     "distance": round(match.distance, 6),
                     "attributes": match.attributes,
-                    "picture": match.sku in self.opened.pictures,
+                    "picture": match.sku in self.pictures,
                 }
                 for match in self.matches
             ],
@@ -160,54 +164,52 @@ class Answers:
         confidence = np.rint(seen * 255.0).astype(np.uint8)
         mask = None if whole else imaging.resize(segmentation.category_mask, width, height) > 0
         unanswered = Answer(
-            secrets.token_hex(16),
-            opened,
-            kept,
-            sha256_hex(data),
-            confidence,
-            mask,
-            "whole" if whole else "model",
-            None,
-            b"",
-            (),
-            None,
-            {
+            id=secrets.token_hex(16),
+            photo=kept,
+            photo_sha256=sha256_hex(data),
+            confidence=confidence,
+            mask=mask,
+            cutout="whole" if whole else "model",
+            timings_ms={
                 "decode": (decoded_s - start_s) * 1000.0,
                 "segment": (segmented_s - decoded_s) * 1000.0,
             },
+            **_told_of(opened),
         )
         if whole:
-            return self._searched(unanswered, matcher.query_of(photo, None))
+            return self._searched(opened, unanswered, matcher.query_of(photo, None))
         if not segmentation.found:
             return unanswered
-        return self._searched(unanswered, matcher.query_of(photo, segmentation))
+        return self._searched(opened, unanswered, matcher.query_of(photo, segmentation))
 
     def _matched_again(self, opened: Opened, answer: Answer, strokes: Sequence[Stroke]) -> Answer:
         confidence = answer.confidence.astype(np.float32) / np.float32(255.0)
         corrector = Corrector(answer.photo, confidence)
         corrector.replay(strokes)
         mask = (corrector.full_mask() > 0).view(np.uint8)
-        unanswered = replace(
-            answer,
+        unanswered = Answer(
             id=secrets.token_hex(16),
-            opened=opened,
+            photo=answer.photo,
+            photo_sha256=answer.photo_sha256,
+            confidence=answer.confidence,
             mask=mask > 0,
             cutout="corrected" if strokes else "model",
-            query=None,
-            cutout_jpeg=b"",
-            matches=(),
-            probability=None,
-            timings_ms={},
+            **_told_of(opened),
         )
         segmentation = Segmentation(confidence, mask, bounding_box(mask))
         try:
             query = opened.matcher.query_of(answer.photo, segmentation)
         except NoGarmentError:
             return unanswered
-        return self._searched(unanswered, query)
+        return self._searched(opened, unanswered, query)
 
-    def _searched(self, answer: Answer, query: Query) -> Answer:
-        result: MatchResult = answer.opened.matcher.search(query, self._k)
+    def _searched(self, opened: Opened, answer: Answer, query: Query) -> Answer:
+        result: MatchResult = opened.matcher.search(query, self._k)
+        acceptance, probability = opened.matcher.acceptance, result.probability
+        accepted = None
+        if acceptance is not None and probability is not None:
+            accepted = probability >= acceptance.threshold
+        shown = [match.sku for match in result.matches]
         return replace(
             answer,
             query=query.embedding,
@@ -215,9 +217,21 @@ class Answers:
                 _at_most(query.picture, limits.MAX_SHOWN_CUTOUT_PX), _CUTOUT_QUALITY
             ),
             matches=tuple(result.matches),
-            probability=result.probability,
-            timings_ms=result.timings_ms | answer.timings_ms,
+            pictures={sku: opened.pictures[sku] for sku in shown if sku in opened.pictures},
+            probability=probability,
+            accepted=accepted,
+            timings_ms={**result.timings_ms, **answer.timings_ms},
         )
+
+
+def _told_of(opened: Opened) -> dict[str, Any]:
+    """What an answer says of its catalogue."""
+    catalogue = opened.matcher.catalogue
+    return {
+        "generation": opened.generation,
+        "catalogue_digest": catalogue.data.digest,
+        "embedder_digest": catalogue.embedder_digest,
+    }
 
 
 def _at_most(picture: Photo, side_px: int) -> Photo:

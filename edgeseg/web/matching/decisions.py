@@ -31,7 +31,7 @@ class Decisions:
     """
 
     def __init__(self, log: ConfirmationLog, photos: Path | None) -> None:
-        self.log = log
+        self._log = log
         self._photos = photos
         self._lock = threading.Lock()
         # A page that heard no answer asks again: the same decision is kept once.
@@ -53,7 +53,7 @@ class Decisions:
                 if self._made[answer.id] != sku:
                     raise UndecidableError("something else was confirmed of this photo before")
                 return
-            self.log.append(_confirmation(answer, sku))
+            self._log.append(_confirmation(answer, sku))
             self._made[answer.id] = sku
             while len(self._made) > limits.MAX_KEPT_ANSWERS:
                 self._made.popitem(last=False)
@@ -63,14 +63,13 @@ class Decisions:
 
 def _confirmation(answer: Answer, sku: str | None) -> Confirmation:
     assert answer.query is not None
-    catalogue = answer.opened.matcher.catalogue
     return Confirmation(
         id=new_id(),
         time=now(),
         photo_sha256=answer.photo_sha256,
-        generation=answer.opened.generation,
-        catalogue_digest=catalogue.data.digest,
-        embedder_digest=catalogue.embedder_digest,
+        generation=answer.generation,
+        catalogue_digest=answer.catalogue_digest,
+        embedder_digest=answer.embedder_digest,
         embedding=answer.query,
         shown=tuple((match.sku, match.distance) for match in answer.matches),
         sku=sku,

@@ -85,7 +85,6 @@ class MatchingPage:
             # The reason may name files of this machine, and is in the log of whoever syncs.
             "behind": bool(source.trouble),
             "pictures": bool(opened.pictures),
-            "confirmations": self._decisions.log.count(),
         }
 
     async def _answer(self, request: Request) -> Response:
@@ -123,7 +122,7 @@ class MatchingPage:
             await self._drawn(partial(self._decisions.decide, answer, sku))
         except UndecidableError as error:
             raise RefusedError(409, str(error)) from error
-        return JSONResponse({"confirmations": await self._drawn(self._decisions.log.count)}, 201)
+        return JSONResponse({"kept": sku}, 201)
 
     async def _cutout(self, request: Request) -> Response:
         answer = self._kept(request)
@@ -146,7 +145,7 @@ class MatchingPage:
         answer = self._kept(request)
         rank = request.path_params["rank"]
         sku = next((match.sku for match in answer.matches if match.rank == rank), None)
-        picture = None if sku is None else answer.opened.pictures.get(sku)
+        picture = None if sku is None else answer.pictures.get(sku)
         made = None
         if picture is not None:
             made = await self._drawn(partial(self._thumbnails.of, picture))

@@ -100,7 +100,8 @@ function picture(match, answer) {
   // The SKU beside it says the same.
   image.alt = "";
   image.addEventListener("error", () => image.replaceWith(none()));
-  image.src = server.part(answer.id, `thumbnails/${match.rank}`);
+  // Asked for once the cutout is there, which is looked at first.
+  image.dataset.address = server.part(answer.id, `thumbnails/${match.rank}`);
   return image;
 }
 
@@ -126,6 +127,9 @@ async function showAnswer(answer) {
     await cutout.decode();
   } catch {
     // Not shown any more, or the server is gone: the poll says so.
+  }
+  for (const image of at("items").querySelectorAll("img[data-address]")) {
+    image.src = image.dataset.address;
   }
 }
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import struct
 import time
+import weakref
 import zlib
 from typing import Any
 
@@ -161,7 +163,9 @@ def _stroke(**changes: Any) -> dict[str, Any]:
 
 def test_a_stroke_changes_the_cutout(page: Page) -> None:
     answer = page.answer()
-    told = page.post_json(f"/api/answers/{answer['id']}/strokes", {"strokes": [_stroke()]})
+    # Of one colour throughout, a brush would take all of the garment away.
+    strokes = [_stroke(tool="eraser")]
+    told = page.post_json(f"/api/answers/{answer['id']}/strokes", {"strokes": strokes})
     assert told.status_code == 201, told.text
     corrected = told.json()
     assert corrected["cutout"] == "corrected"
@@ -222,9 +226,13 @@ def _wait_for(page: Page, prefix: str) -> None:
 
 def test_a_new_catalogue_is_taken_up(page: Page) -> None:
     before = page.answer()
+    first = weakref.ref(page.source.current())
     page.shop.build("new-")
     _wait_for(page, "new-")
-    # An answer stays with the catalogue that it came from, pictures included.
+    # An answer stays with the catalogue that it came from, pictures included, and does not keep
+    # that catalogue in memory.
+    gc.collect()
+    assert first() is None
     assert page.client.get(f"/api/answers/{before['id']}/thumbnails/1").status_code == 200
     told = page.post_json(f"/api/answers/{before['id']}/decision", {"sku": "sku-red"})
     assert told.status_code == 201

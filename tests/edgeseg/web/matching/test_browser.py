@@ -134,7 +134,7 @@ def test_a_stroke_corrects_the_cutout(chromium: Any, shop: Shop, photo: Path) ->
         take(opened, photo)
         before = page.locator("#cutout-picture").get_attribute("src")
         page.get_by_role("button", name="Correct the cutout").click()
-        page.get_by_role("button", name="Is background").click()
+        page.get_by_role("button", name="Is garment").click()
         box = page.locator("#canvas").bounding_box()
         with page.expect_response("**/strokes") as answered:
             page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.3)
@@ -144,7 +144,7 @@ def test_a_stroke_corrects_the_cutout(chromium: Any, shop: Shop, photo: Path) ->
         assert answered.value.status == 201
         page.get_by_text("The cutout is new.").wait_for()
         # The same by the keyboard, and all of it taken back.
-        page.get_by_role("button", name="Is garment").click()
+        page.get_by_role("button", name="Is background").click()
         page.locator("#canvas").focus()
         page.keyboard.press("ArrowUp")
         with page.expect_response("**/strokes") as answered:

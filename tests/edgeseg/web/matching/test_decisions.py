@@ -17,7 +17,7 @@ from tests.edgeseg.web.matching.conftest import Page, photo_bytes
 def test_a_confirmed_item(page: Page) -> None:
     answer = page.answer()
     told = page.post_json(f"/api/answers/{answer['id']}/decision", {"sku": "sku-red"})
-    assert (told.status_code, told.json()) == (201, {"confirmations": 1})
+    assert (told.status_code, told.json()) == (201, {"kept": "sku-red"})
     [kept], torn = read_confirmations(page.log.path)
     assert torn == 0
     opened = page.source.current()
