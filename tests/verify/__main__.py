@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
             work.mkdir(parents=True, exist_ok=True)
         bundle = options.bundle.absolute() if options.bundle else None
         place = Workbench(options.data.absolute(), work, bundle, options.segmenter.absolute())
-        checks = _checks(options, place)
+        checks = checks_of(options, place)
         rows = measure(checks, options.only)
     if options.record is not None:
         promised = [figure.what for check in checks for figure in check.figures]
@@ -76,7 +76,8 @@ def main(arguments: list[str] | None = None) -> int:
     return 0 if rows and all(row.fine for row in rows) else 1
 
 
-def _checks(options: argparse.Namespace, place: Workbench) -> list[Check]:
+def checks_of(options: argparse.Namespace, place: Workbench) -> list[Check]:
+    """The checks of the suite that was asked for."""
     if options.suite == "compression":
         return compression.checks(place, options.teacher and options.teacher.absolute())
     if options.suite == "match":

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import pytest
 
 from edgeseg.errors import FormatError
-from tests.verify.__main__ import SUITES
+from tests.verify.__main__ import SUITES, checks_of
 from tests.verify.figure import Figure
 from tests.verify.recorded import record
+from tests.verify.workbench import Workbench
 
 _HEAD = "| what | bar | measured |\n|---|---|---|\n"
 _IOU, _SPEED = Figure("IoU", ">=", 0.9), Figure("speed", "told", form="{:.1f}x")
@@ -42,6 +44,14 @@ def test_a_table_without_an_order_keeps_its_rows_and_gets_no_others(tmp_path: Pa
 def test_a_page_without_the_place_is_told(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="no place for the figures of sync"):
         record(_page(tmp_path), "sync", [_IOU.row(1.0)])
+
+
+def test_no_two_figures_of_a_suite_have_one_name(tmp_path: Path) -> None:
+    place = Workbench(tmp_path, tmp_path, None, tmp_path)
+    for suite in SUITES:
+        options = argparse.Namespace(suite=suite, teacher=None)
+        promised = [figure.what for check in checks_of(options, place) for figure in check.figures]
+        assert len(promised) == len(set(promised)), suite
 
 
 def test_what_the_readme_promises_is_what_was_measured(repository: Path) -> None:
