@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import itertools
+import shutil
 import statistics
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -91,10 +92,16 @@ def checks(bench: Workbench) -> list[Check]:
     ]  # fmt: skip
 
 
+def _fresh(place: Path) -> Path:
+    """A folder without what an earlier run labelled there."""
+    shutil.rmtree(place, ignore_errors=True)
+    return place
+
+
 def _speed(bench: Workbench) -> Sequence[float]:
     (folder,) = bench.need("segmentation/snapshots")
     network = Segmenter(bench.bundle).network_confidence
-    place = bench.work / "label-speed"
+    place = _fresh(bench.work / "label-speed")
     make_labels(place, itertools.islice(large_photos(folder), _LARGE_PHOTOS), confidence=network)
     times_ms: list[float] = []
     with Site(place / "labels") as site, chromium() as browser:
@@ -138,7 +145,7 @@ def large_photos(folder: Path) -> Iterator[Photo]:
 
 def _people(bench: Workbench) -> Sequence[float]:
     """Two people in two browsers, and a third whose name is taken."""
-    labels = make_labels(bench.work / "label-people", map(drawn_photo, range(24)))
+    labels = make_labels(_fresh(bench.work / "label-people"), map(drawn_photo, range(24)))
     shared = 0
     with Site(labels.folder) as site, chromium() as browser:
         pages = [browser.new_context().new_page() for _ in range(3)]
@@ -173,7 +180,9 @@ def _accessible(bench: Workbench) -> Sequence[float]:
     axe, found, examined = Axe(), [], 0
     with chromium() as browser:
         for name, (width, height) in _SCREENS.items():
-            labels = make_labels(bench.work / f"label-access-{name}", map(drawn_photo, range(2)))
+            labels = make_labels(
+                _fresh(bench.work / f"label-access-{name}"), map(drawn_photo, range(2))
+            )
             site = Site(labels.folder)
             with site:
                 page = browser.new_page(viewport={"width": width, "height": height})
@@ -238,5 +247,5 @@ def states(page: Any, site: Site, labels: LabelSet) -> Iterator[str]:
 
 def _attacks(bench: Workbench) -> Sequence[float]:
     with chromium() as browser:
-        let_through, tried = unrefused(bench.work / "label-attacks", browser)
+        let_through, tried = unrefused(_fresh(bench.work / "label-attacks"), browser)
     return [len(let_through), tried]
