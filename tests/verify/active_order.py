@@ -102,6 +102,7 @@ def share_of_labels(counts: Sequence[int], goal: float, reached: Sequence[float]
 
 
 def _measured(bench: Workbench) -> Sequence[float]:
+    bench.need("segmentation/snapshots")  # points kept from before are no measurement of nothing
     curves = measure(bench.data)
     random, active = (np.mean(curves[order], axis=0).tolist() for order in ORDERS)
     early = COUNTS.index(_EARLY)
