@@ -10,6 +10,16 @@ import typer
 
 from edgeseg.cli import console
 from edgeseg.cli.options import JsonOption
+from edgeseg.cli.serving import (
+    CertificateOption,
+    HostOption,
+    KeyOption,
+    OpenOption,
+    PortOption,
+    TokenFileOption,
+    print_refusal,
+    require_pair,
+)
 
 _HELP = """Correct and accept the masks of a label set in a browser.
 
@@ -38,31 +48,17 @@ def serve(
     labels: Annotated[
         Path, typer.Argument(metavar="LABELS", help="The label set, from `edgeseg label auto`.")
     ],
-    host: Annotated[
-        str, typer.Option(help="The address to serve at; 0.0.0.0 for all of this machine's.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one.")] = 8766,
-    token_file: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="The token for other machines, made where absent; else a new one."
-        ),
-    ] = None,
-    certificate: Annotated[
-        Path | None, typer.Option(metavar="PEM", help="Serve HTTPS with this certificate.")
-    ] = None,
-    key: Annotated[
-        Path | None, typer.Option(metavar="PEM", help="The certificate's private key.")
-    ] = None,
-    open_browser: Annotated[
-        bool, typer.Option("--open", help="Open the page in this machine's browser.")
-    ] = False,
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 8766,
+    token_file: TokenFileOption = None,
+    certificate: CertificateOption = None,
+    key: KeyOption = None,
+    open_browser: OpenOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Serve the page; see ``_HELP``."""
     console.settings.quiet = as_json
-    if (certificate is None) != (key is None):
-        raise typer.BadParameter("--certificate and --key go together")
+    require_pair(certificate, key)
     with console.needs_extra("serve"):
         from edgeseg.web.access import Access, kept_token
         from edgeseg.web.labelling.application import label_application
@@ -77,7 +73,7 @@ def serve(
         opened = LabelSet(labels)
         token = None if token_file is None else kept_token(token_file)
         access = Access.to(host, listener.port, token)
-        application = label_application(opened, access, _print_refusal)
+        application = label_application(opened, access, print_refusal)
         url, progress = listener.url(access), opened.progress()
         if as_json:
             console.print_json({"url": url, **progress.to_dict()})
@@ -90,11 +86,6 @@ def serve(
         sys.stdout.flush()
         if open_browser:
             typer.launch(url)
-        serve_until_stopped(application, listener, _print_refusal)
+        serve_until_stopped(application, listener, print_refusal)
     finally:
         listener.close()
-
-
-def _print_refusal(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()

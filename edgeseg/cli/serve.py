@@ -10,6 +10,16 @@ import typer
 
 from edgeseg.cli import console
 from edgeseg.cli.options import BundleOption, JsonOption, ThreadsOption
+from edgeseg.cli.serving import (
+    CertificateOption,
+    HostOption,
+    KeyOption,
+    OpenOption,
+    PortOption,
+    TokenFileOption,
+    print_refusal,
+    require_pair,
+)
 
 if TYPE_CHECKING:
     from edgeseg.web.matching.source import Source
@@ -74,25 +84,12 @@ def serve(
         Path | None,
         typer.Option(metavar="DIR", help="Also keep photos that are worth a label, at most 500."),
     ] = None,
-    host: Annotated[
-        str, typer.Option(help="The address to serve at; 0.0.0.0 for all of this machine's.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free one.")] = 8765,
-    token_file: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="The token for other machines, made where absent; else a new one."
-        ),
-    ] = None,
-    certificate: Annotated[
-        Path | None, typer.Option(metavar="PEM", help="Serve HTTPS with this certificate.")
-    ] = None,
-    key: Annotated[
-        Path | None, typer.Option(metavar="PEM", help="The certificate's private key.")
-    ] = None,
-    open_browser: Annotated[
-        bool, typer.Option("--open", help="Open the page in this machine's browser.")
-    ] = False,
+    host: HostOption = "127.0.0.1",
+    port: PortOption = 8765,
+    token_file: TokenFileOption = None,
+    certificate: CertificateOption = None,
+    key: KeyOption = None,
+    open_browser: OpenOption = False,
     bundle: BundleOption = None,
     threads: ThreadsOption = 1,
     as_json: JsonOption = False,
@@ -103,8 +100,7 @@ def serve(
         raise typer.BadParameter("name what to search: --catalogue or --store")
     if store is not None and bundle is not None:
         raise typer.BadParameter("--store has a bundle of its own: leave --bundle out")
-    if (certificate is None) != (key is None):
-        raise typer.BadParameter("--certificate and --key go together")
+    require_pair(certificate, key)
     with console.needs_extra("serve"):
         from edgeseg.web.access import Access, kept_token
         from edgeseg.web.application import make_application
@@ -125,7 +121,7 @@ def serve(
         page = MatchingPage(Answers(source, k), Decisions(kept, keep_photos))
         token = None if token_file is None else kept_token(token_file)
         access = Access.to(host, listener.port, token)
-        application = make_application(page.routes(), access, _print_refusal)
+        application = make_application(page.routes(), access, print_refusal)
         url = listener.url(access)
         if as_json:
             console.print_json({"url": url, "confirmations": str(kept.path)})
@@ -139,7 +135,7 @@ def serve(
         sys.stdout.flush()
         if open_browser:
             typer.launch(url)
-        serve_until_stopped(application, listener, _print_refusal)
+        serve_until_stopped(application, listener, print_refusal)
     finally:
         listener.close()
 
@@ -159,8 +155,3 @@ def _source(
         return FileSource(catalogue, bundle, threads, items)
     assert store is not None
     return StoreSource(LiveMatcher(Store(store), threads), items)
-
-
-def _print_refusal(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
