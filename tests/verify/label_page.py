@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import itertools
 import shutil
@@ -218,8 +217,9 @@ def states(page: Any, site: Site, labels: LabelSet) -> Iterator[str]:
     page.keyboard.press("ArrowRight")
     page.wait_for_timeout(400)
     yield "zoomed"
-    with contextlib.suppress(Exception):
-        page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+    page.evaluate(
+        "() => document.querySelectorAll('details').forEach(each => { each.open = true; })"
+    )
     yield "lists"
     site.kill()
     draw(page, [(0.6, 0.4), (0.5, 0.6)])
