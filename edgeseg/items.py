@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from edgeseg.formats.text_table import has_control_characters
 from edgeseg.table import located_rows
 
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif"})
-_REQUIRED_COLUMNS = ("sku", "image")
+REQUIRED_COLUMNS = ("sku", "image")
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,9 @@ def read_items(path: PathLike, *, allow_missing: bool = False) -> list[tuple[Ite
     """
     folder = Path(path)
     if folder.is_dir():
-        return _unique(list(_items_of_folder(folder)), shown_path(path))
-    rows = _unique(list(_items_of_csv(Path(path))), shown_path(path))
+        return _unique(list(items_of_folder(folder)), shown_path(path))
+    listed = items_of_rows(located_rows(path, REQUIRED_COLUMNS))
+    rows = _unique([(item, folder.parent / image) for item, image in listed], shown_path(path))
     missing = [picture for _, picture in rows if not picture.is_file()]
     if missing and not (allow_missing and len(missing) < len(rows)):
         raise DatasetError(
@@ -57,6 +58,31 @@ def read_items(path: PathLike, *, allow_missing: bool = False) -> list[tuple[Ite
             f"such as {shown_path(missing[0])}; image paths are relative to the CSV"
         )
     return rows
+
+
+def items_of_rows(rows: Iterable[tuple[str, Mapping[str, str]]]) -> Iterator[tuple[Item, str]]:
+    """The items of a table's rows, each with what its ``image`` column says.
+
+    Args:
+        rows: as :func:`edgeseg.table.located_rows` gives them.
+
+    Raises:
+        DatasetError: a row is unusable; the words in front say where.
+    """
+    for where, row in rows:
+        # A line break inside a quoted cell is a space in what is printed in one line.
+        values = {name: " ".join(value.split()) for name, value in row.items()}
+        attributes = {
+            name: value for name, value in values.items() if value and name not in REQUIRED_COLUMNS
+        }
+        item = Item(values["sku"], attributes)
+        try:
+            check_item(item)
+        except DatasetError as error:
+            raise DatasetError(f"{where}: {error}") from error
+        if "\0" in row["image"]:
+            raise DatasetError(f"{where}: no usable image path")
+        yield item, row["image"]
 
 
 def check_item(item: Item) -> None:
@@ -89,7 +115,12 @@ def _check_text(text: str, max_chars: int, what: str) -> None:
         raise DatasetError(f"{what} {text!a} has control characters or is not Unicode")
 
 
-def _items_of_folder(folder: Path) -> Iterator[tuple[Item, Path]]:
+def items_of_folder(folder: Path) -> Iterator[tuple[Item, Path]]:
+    """A folder's pictures with those of its subfolders, by path, each with the item of its stem.
+
+    Raises:
+        DatasetError: there is none, or a stem is no SKU.
+    """
     pictures: list[Path] = []
     for root, subfolders, names in os.walk(folder):
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
@@ -107,23 +138,6 @@ def _items_of_folder(folder: Path) -> Iterator[tuple[Item, Path]]:
         item = Item(picture.stem.strip())
         check_item(item)
         yield item, picture
-
-
-def _items_of_csv(path: Path) -> Iterator[tuple[Item, Path]]:
-    for where, row in located_rows(path, _REQUIRED_COLUMNS):
-        # A line break inside a quoted cell is a space in what is printed in one line.
-        values = {name: " ".join(value.split()) for name, value in row.items()}
-        attributes = {
-            name: value for name, value in values.items() if value and name not in _REQUIRED_COLUMNS
-        }
-        item = Item(values["sku"], attributes)
-        try:
-            check_item(item)
-        except DatasetError as error:
-            raise DatasetError(f"{where}: {error}") from error
-        if "\0" in row["image"]:
-            raise DatasetError(f"{where}: no usable image path")
-        yield item, path.parent / row["image"]
 
 
 def _unique(rows: list[tuple[Item, Path]], name: str) -> list[tuple[Item, Path]]:

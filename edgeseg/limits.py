@@ -51,6 +51,10 @@ MAX_K = 10_000
 # What every JSON reader holds exactly.
 MAX_GENERATION = 2**53 - 1
 MAX_GOLDEN_QUERIES = 1_024
+# Warehouses of a retailer; what is published of each is listed in one file (`MAX_TARGETS_BYTES`).
+MAX_SHARDS = 1_000
+MAX_SHARD_NAME_CHARS = 200
+MAX_SHARD_LIST_BYTES = _MIB
 MAX_HNSW_M = 64
 # Levels are drawn as -ln(u) / ln(M): a 17th one needs 16**16 items at M = 16.
 MAX_HNSW_LEVEL = 32

@@ -34,13 +34,28 @@ def located_rows(path: PathLike, required: Sequence[str]) -> Iterator[tuple[str,
     Raises:
         DatasetError: as in ``read_table``.
     """
-    name = shown_path(path)
     try:
-        text = read_bounded(path, limits.MAX_CSV_BYTES, "table").decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"{name}: not a UTF-8 text; save the table as UTF-8 CSV") from error
+        data = read_bounded(path, limits.MAX_CSV_BYTES, "table")
     except EdgesegError as error:
         raise DatasetError(str(error)) from error
+    return rows_in(data, shown_path(path), required)
+
+
+def rows_in(data: bytes, name: str, required: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """The rows of a CSV's bytes, as ``located_rows`` gives them.
+
+    Args:
+        data: of the file.
+        name: what messages call it.
+        required: columns that must be there, filled in every row.
+
+    Raises:
+        DatasetError: as in ``read_table``.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DatasetError(f"{name}: not a UTF-8 text; save the table as UTF-8 CSV") from error
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     empty = True
     try:

@@ -212,8 +212,15 @@ def progress_reporter(label: str) -> Iterator[Callable[[int, int], None]]:
 
     Silent when stderr is not a terminal or ``settings.quiet`` is set.
     """
+    with steps_reporter() as report:
+        yield lambda done, total: report(label, done, total)
+
+
+@contextlib.contextmanager
+def steps_reporter() -> Iterator[Callable[[str, int, int], None]]:
+    """As ``progress_reporter``, for work of several steps: ``on_progress(step, done, total)``."""
     if settings.quiet or not sys.stderr.isatty():
-        yield lambda _done, _total: None
+        yield lambda _step, _done, _total: None
         return
     from rich.console import Console
     from rich.progress import (
@@ -228,13 +235,27 @@ def progress_reporter(label: str) -> Iterator[Callable[[int, int], None]]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
     )
+    tasks: dict[str, Any] = {}
+
+    def report(step: str, done: int, total: int) -> None:
+        if step not in tasks:
+            tasks[step] = bar.add_task(step, total=None, rate="")
+        speed = bar.tasks[tasks[step]].speed
+        # 0 is a total that is not known yet.
+        bar.update(
+            tasks[step],
+            completed=done,
+            total=total or None,
+            rate=f"{speed:.1f}/s" if speed else "",
+        )
+
     with bar:
-        task = bar.add_task(label, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        yield report
 
 
 def progress(iterable: Iterable[T], total: int | None, label: str) -> Iterator[T]:

@@ -18,7 +18,7 @@ from edgeseg.errors import ModelContractError
 from edgeseg.evaluation.peers import PrincipalComponents
 from edgeseg.evaluation.retrieval import Background, Query, query_picture
 from edgeseg.imaging import Photo
-from edgeseg.indexing import EmbedsPictures, SegmentsPictures, catalogue_views
+from edgeseg.description import EmbedsPictures, SegmentsPictures, catalogue_views
 from edgeseg.items import Item
 
 Vectors = NDArray[np.float32]

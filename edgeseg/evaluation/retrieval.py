@@ -17,7 +17,7 @@ from edgeseg.evaluation.bootstrap import mean_interval
 from edgeseg.evaluation.labelled import LabelledPhoto
 from edgeseg.evaluation.segmentation import read_pair
 from edgeseg.grabcut import grabcut_mask
-from edgeseg.indexing import SegmentsPictures
+from edgeseg.description import SegmentsPictures
 from edgeseg.matcher import Matcher
 from edgeseg.postprocess import Segmentation, bounding_box, cutout_on_white
 from edgeseg.table import read_table

@@ -24,9 +24,9 @@ def make_catalogue(
     embedder_digest: str,
     precision: str = DEFAULT_PRECISION,
 ) -> CatalogueData:
-    """Make a catalogue of embeddings at hand.
+    """Make a catalogue of embeddings at hand; it is the same in whatever order they come.
 
-    The items of a catalogue with a graph stand in another order, see :mod:`edgeseg.index.locality`.
+    Its items stand by SKU, or where it has a graph as :mod:`edgeseg.index.locality` says.
 
     Args:
         items: with distinct SKUs.
@@ -47,6 +47,8 @@ def make_catalogue(
         check_item(item)
     if len({item.sku for item in items}) != len(items):
         raise DatasetError("a SKU occurs twice")
+    by_sku = np.array(sorted(range(len(items)), key=lambda row: items[row].sku))
+    items, embeddings = [items[row] for row in by_sku.tolist()], embeddings[by_sku]
     check_codes(Codes.encode(embeddings, "float32"))
     names = tuple(dict.fromkeys(name for item in items for name in item.attributes))
     codes = Codes.encode(embeddings, precision)

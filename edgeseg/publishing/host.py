@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from edgeseg.errors import LimitExceededError, MissingExtraError, SyncError
+from edgeseg.errors import LimitExceededError, SyncError
+from edgeseg.file_system import file_system, is_address
 from edgeseg.files import made_folder, read_bounded, write_atomic
 
 
@@ -19,15 +20,15 @@ class Host:
 
     Raises:
         MissingExtraError: fsspec, or what it needs for the address, is not installed.
-        SyncError: the address is none.
+        EdgesegError: the address is none.
     """
 
     def __init__(self, place: str) -> None:
         self._place = place.rstrip("/")
-        self._folder = None if "://" in place else Path(place)
+        self._folder = None if is_address(place) else Path(place)
         self._files: Any = None
         if self._folder is None:
-            self._files, self._place = _file_system(place)
+            self._files, self._place = file_system(place, "publish")
 
     def read(self, path: str, max_bytes: int) -> bytes | None:
         """A file whole; None where there is none.
@@ -101,19 +102,3 @@ class Host:
             raise
         except Exception as error:
             raise SyncError(f"{self._at(path)}: {type(error).__name__}: {error}") from error
-
-
-def _file_system(place: str) -> tuple[Any, str]:
-    try:
-        from fsspec.core import url_to_fs
-    except ImportError as error:
-        raise MissingExtraError(
-            f"publishing to {place} needs fsspec: pip install 'edgeseg[publish]'"
-        ) from error
-    try:
-        files, path = url_to_fs(place)
-    except ImportError as error:
-        raise MissingExtraError(f"publishing to {place}: {error}") from error
-    except ValueError as error:
-        raise SyncError(f"{place}: {error}") from error
-    return files, str(path).rstrip("/")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edgeseg import imaging
 from edgeseg.embedder import studio_crop
-from edgeseg.indexing import catalogue_views
+from edgeseg.description import catalogue_views
 from edgeseg.matcher import Matcher
 from edgeseg.postprocess import cutout_on_white
 from edgeseg.table import read_table

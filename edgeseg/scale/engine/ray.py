@@ -1,0 +1,114 @@
+"""A Ray cluster: Ray Data streams the chunks through a pool of actors, and shards are tasks.
+
+What Ray moves is small: the number of a chunk one way, what became of it the other. Pictures go
+from their places to a worker, and parts from there to the cache folder, so that nothing that is lost
+with a process or a node has to be remembered: a chunk that was not told as done is done again, and
+one that was done before its worker died is found done.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Any
+
+from edgeseg.errors import EdgesegError, MissingExtraError
+from edgeseg.scale.assembly import ShardDone, ShardWork, assemble
+from edgeseg.scale.worker import Done, Work, Worker
+
+# Of a processor: an actor works on one, and what only passes numbers on needs next to none.
+_WORKER_CPUS = 1.0
+_PASSING_CPUS = 0.01
+# An actor has the next chunks at hand while it works on one.
+_CHUNKS_IN_FLIGHT = 2
+# Ray Data keeps a plan of each block: numbers share blocks where there are more chunks than this.
+_MAX_BLOCKS = 4096
+# A worker that dies again and again on one chunk must end the build, and nodes come and go.
+_ATTEMPTS = 20
+
+
+class RayEngine:
+    """Has everything done by a Ray cluster; see :class:`edgeseg.scale.engine.Engine`.
+
+    Args:
+        address: of a cluster, as ``ray start`` printed it, or ``auto``; None starts one of this
+            machine alone, and ends it.
+        workers: how many work at once; None takes as many as there are processors.
+
+    Raises:
+        MissingExtraError: Ray is not installed.
+    """
+
+    name = "ray"
+
+    def __init__(self, address: str | None = None, workers: int | None = None) -> None:
+        self._address, self._workers = address, workers
+        self._ray = _ray()
+
+    def __enter__(self) -> RayEngine:
+        ray = self._ray
+        # Ray's own usage reports leave the machine; nothing of edgeseg does.
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        try:
+            ray.init(
+                address=self._address,
+                num_cpus=self._workers if self._address is None else None,
+                include_dashboard=None if self._address else False,
+                configure_logging=True,
+                logging_level=logging.ERROR,
+                log_to_driver=False,
+            )
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            reason = " ".join(str(error).split())
+            raise EdgesegError(f"no Ray cluster at {self._address}: {reason}") from error
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ray.shutdown()
+
+    def work(self, work: Work, chunks: int) -> Iterator[Done]:
+        """Do all chunks on a pool of actors."""
+        import ray.data
+        from ray.data import ActorPoolStrategy, DataContext
+
+        context = DataContext.get_current()
+        context.enable_progress_bars = False
+        workers = self._workers or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+        numbers = ray.data.range(chunks, override_num_blocks=min(chunks, _MAX_BLOCKS))
+        done = numbers.map_batches(
+            _Actor,
+            fn_constructor_args=(work,),
+            batch_size=1,
+            compute=ActorPoolStrategy(size=min(workers, chunks)),
+            num_cpus=_WORKER_CPUS,
+        )
+        with _told():
+            for row in done.iter_rows():
+                yield Done(**row["done"])
+
+    def assemble(self, works: Sequence[ShardWork]) -> Iterator[ShardDone]:
+        """Build all catalogues as tasks, as many at once as there are processors."""
+        task = self._ray.remote(num_cpus=1, max_retries=_ATTEMPTS)(assemble)
+        left = list(works)
+        with _told():
+            pending = [task.remote(each) for each in left]
+            while pending:
+                ready, pending = self._ray.wait(pending)
+                yield from self._ray.get(ready)
+
+
+class _Actor:
+    """A worker in the form in which Ray Data calls it: a batch of one chunk's number."""
+
+    def __init__(self, work: Work) -> None:
+        self._worker = Worker(work)
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        return {"done": [self._worker.do(int(number)).to_dict() for number in batch["id"]]}
