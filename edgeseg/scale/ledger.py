@@ -100,7 +100,8 @@ class Ledger:
     def take_parts(self) -> int:
         """Take in the parts that are not in it yet, such as those of a build that was killed.
 
-        A damaged part is removed: its pictures are described again.
+        A damaged part is removed, and one that is gone forgotten: their pictures are described
+        again.
 
         Returns:
             How many pictures it learnt of.
@@ -108,7 +109,15 @@ class Ledger:
         with self._told():
             known = {name for (name,) in self._connection.execute("SELECT name FROM parts")}
         learnt = 0
-        for name in part_names(self._parts):
+        names = part_names(self._parts)
+        with self._changing() as connection:
+            for name in known.difference(names):
+                connection.execute(
+                    "DELETE FROM vectors WHERE part = (SELECT id FROM parts WHERE name = ?)",
+                    (name,),
+                )
+                connection.execute("DELETE FROM parts WHERE name = ?", (name,))
+        for name in names:
             if name not in known:
                 try:
                     learnt += self.take_part(name, of_this_build=False)

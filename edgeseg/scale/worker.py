@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from edgeseg import __version__
 from edgeseg.errors import EdgesegError, PhotoError
 from edgeseg.files import sha256_hex
 from edgeseg.imaging import Photo, read_photo
@@ -51,12 +52,14 @@ class Work:
         folder: of its chunks, that every worker sees.
         parts: folder of parts, that every worker sees.
         open_describer: makes the describer, once in each worker.
+        edgeseg: the version that all must have.
     """
 
     run: str
     folder: Path
     parts: Path
     open_describer: Callable[[], DescribesPictures]
+    edgeseg: str = __version__
 
     def part_name(self, number: int) -> str:
         """The part of a chunk."""
@@ -115,6 +118,11 @@ class Worker:
     """
 
     def __init__(self, work: Work) -> None:
+        if work.edgeseg != __version__:
+            raise EdgesegError(
+                f"{platform.node()} has edgeseg {__version__}, and the build was started by "
+                f"{work.edgeseg}: install the same version on all nodes"
+            )
         self._work = work
         self._describer = work.open_describer()
         try:

@@ -8,6 +8,7 @@ one that was done before its worker died is found done.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from collections.abc import Iterator, Sequence
@@ -18,14 +19,11 @@ from edgeseg.errors import EdgesegError, MissingExtraError
 from edgeseg.scale.assembly import ShardDone, ShardWork, assemble
 from edgeseg.scale.worker import Done, Work, Worker
 
-# Of a processor: an actor works on one, and what only passes numbers on needs next to none.
+# Of a processor: an actor works on one.
 _WORKER_CPUS = 1.0
-_PASSING_CPUS = 0.01
-# An actor has the next chunks at hand while it works on one.
-_CHUNKS_IN_FLIGHT = 2
 # Ray Data keeps a plan of each block: numbers share blocks where there are more chunks than this.
 _MAX_BLOCKS = 4096
-# A worker that dies again and again on one chunk must end the build, and nodes come and go.
+# A task that dies again and again must end the build, and nodes come and go.
 _ATTEMPTS = 20
 
 
@@ -75,18 +73,20 @@ class RayEngine:
 
     def work(self, work: Work, chunks: int) -> Iterator[Done]:
         """Do all chunks on a pool of actors."""
-        import ray.data
-        from ray.data import ActorPoolStrategy, DataContext
-
-        context = DataContext.get_current()
+        data = self._ray.data
+        context = data.DataContext.get_current()
         context.enable_progress_bars = False
         workers = self._workers or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
-        numbers = ray.data.range(chunks, override_num_blocks=min(chunks, _MAX_BLOCKS))
+        # Made here and not by tasks, which would wait for processors that the actors have.
+        numbers = data.from_items(
+            [{"number": number} for number in range(chunks)],
+            override_num_blocks=min(chunks, _MAX_BLOCKS),
+        )
         done = numbers.map_batches(
             _Actor,
             fn_constructor_args=(work,),
             batch_size=1,
-            compute=ActorPoolStrategy(size=min(workers, chunks)),
+            compute=data.ActorPoolStrategy(size=min(workers, chunks)),
             num_cpus=_WORKER_CPUS,
         )
         with _told():
@@ -111,4 +111,42 @@ class _Actor:
         self._worker = Worker(work)
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        return {"done": [self._worker.do(int(number)).to_dict() for number in batch["id"]]}
+        return {"done": [self._worker.do(int(number)).to_dict() for number in batch["number"]]}
+
+
+def _ray() -> Any:
+    try:
+        import ray
+        import ray.data
+    except ImportError as error:
+        raise MissingExtraError(
+            f"{error.name or 'ray'} is not installed; --engine ray needs: "
+            "pip install 'edgeseg[scale]'"
+        ) from error
+    return ray
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """What ends the work ends it in one line, and not in the trace of another machine."""
+    try:
+        yield
+    except Exception as error:
+        ray = _ray()
+        original = _original(error)
+        if original is None and not isinstance(error, ray.exceptions.RayError):
+            raise
+        reason = " ".join(str(original or error).split())
+        kind = type(original) if original is not None else EdgesegError
+        raise kind(reason) from error
+
+
+def _original(error: BaseException | None) -> EdgesegError | None:
+    """The error of edgeseg's that Ray wrapped, however often; a copy of it, without Ray's words."""
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
+        seen.append(error)
+        if type(error).__module__.startswith("edgeseg.") and isinstance(error, EdgesegError):
+            return error
+        error = getattr(error, "cause", None) or error.__cause__
+    return None
