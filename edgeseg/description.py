@@ -8,6 +8,7 @@ near to a query of either kind, and still one vector.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Protocol
 
@@ -62,12 +63,34 @@ def catalogue_views(picture: Photo, segmenter: SegmentsPictures | None) -> list[
     Returns:
         The picture framed as it is and, where the segmenter finds one, the garment on white.
     """
+    return framings(picture, None if segmenter is None else segmenter.segment(picture))
+
+
+def framings(picture: Photo, segmentation: Segmentation | None) -> list[Photo]:
+    """As `catalogue_views`, for a picture whose garment was looked for already."""
     views = [studio_crop(picture)]
-    if segmenter is not None:
-        segmentation = segmenter.segment(picture)
-        if segmentation.found:
-            views.append(cutout_on_white(picture, segmentation))
+    if segmentation is not None and segmentation.found:
+        views.append(cutout_on_white(picture, segmentation))
     return views
+
+
+def mean_embedding(embeddings: Sequence[NDArray[np.float32]], name: str) -> NDArray[np.float32]:
+    """An item's vector, from the embeddings of its picture's framings.
+
+    Args:
+        embeddings: each ``(dim,)`` float32.
+        name: what messages call the picture.
+
+    Returns:
+        ``(dim,)`` float32, L2-normalised.
+
+    Raises:
+        ModelContractError: they are zero or not finite.
+    """
+    try:
+        return unit_vector(np.mean(embeddings, axis=0))
+    except ValueError as error:
+        raise ModelContractError(f"the embedder fails on {name}: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -108,10 +131,7 @@ class Describer:
                 raise ModelContractError(
                     f"the embedder gives shape {embedding.shape} where ({self.dim},) was declared"
                 )
-        try:
-            return unit_vector(np.mean(embeddings, axis=0))
-        except ValueError as error:
-            raise ModelContractError(f"the embedder fails on {name}: {error}") from error
+        return mean_embedding(embeddings, name)
 
 
 def open_describer(bundle: BundleSource = None, threads: int = 1) -> Describer:

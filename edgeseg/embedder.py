@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg import filters, imaging
-from edgeseg.colour_descriptor import normalized, not_white
+from edgeseg.colour_descriptor import ColourDescriptor, normalized, not_white
 from edgeseg.contract import InputTable, open_network
 from edgeseg.errors import ModelContractError
 from edgeseg.imaging import Box, Photo
@@ -75,14 +75,33 @@ class Embedder:
         """
         resized = self.preprocessing.resized(picture)
         vector = self.interpreter.run(self._input.batch(resized))[0]
-        # int8 outputs are a step off unit length; distances assume it exactly.
-        norm = float(np.linalg.norm(vector))
-        if not np.isfinite(norm) or norm < 1e-6:
-            raise ModelContractError("the embedder gives no usable vector for this picture")
-        unit: NDArray[np.float32] = vector / np.float32(norm)
-        if self.colour is None:
-            return unit
-        return normalized(self.colour.join(unit, self.colour.describe(resized)))
+        return embedding_from(vector, resized, self.colour)
+
+
+def embedding_from(
+    vector: NDArray[np.float32], resized: Photo, colour: ColourDescriptor | None
+) -> NDArray[np.float32]:
+    """Turn a network's output into the embedding.
+
+    Args:
+        vector: `(d,)` float32, what the network gives for the picture.
+        resized: `(S, S, 3)` uint8 RGB, the picture at the network's size.
+        colour: What describes its colours beside the network, if anything does.
+
+    Returns:
+        `(dim,)` float32, L2-normalised.
+
+    Raises:
+        ModelContractError: If the vector is zero or not finite.
+    """
+    # int8 outputs are a step off unit length; distances assume it exactly.
+    norm = float(np.linalg.norm(vector))
+    if not np.isfinite(norm) or norm < 1e-6:
+        raise ModelContractError("the embedder gives no usable vector for this picture")
+    unit: NDArray[np.float32] = vector / np.float32(norm)
+    if colour is None:
+        return unit
+    return normalized(colour.join(unit, colour.describe(resized)))
 
 
 def studio_crop(picture: Photo, margin: float = CROP_MARGIN) -> Photo:

@@ -32,6 +32,10 @@ MAX_BENCH_REPORT_BYTES = 64 * _MIB
 MAX_JSON_DEPTH = 32
 MAX_TEXT_CHARS = 10_000
 
+# Decoded photographs that wait to go through a network together: 60 of 1.4 megapixels, and beyond
+# that one more, however large.
+MAX_WAITING_PHOTOS_BYTES = 256 * _MIB
+
 # Networks.
 MAX_INPUT_PX = 4096
 MAX_PARAMETERS = 1_000_000_000

@@ -71,11 +71,7 @@ class Segmenter:
         return confidence
 
     def _run(self, resized: Photo) -> NDArray[np.float32]:
-        output = self.interpreter.run(self._input.batch(resized))[0, :, :, 0]
-        # Dequantized int8 can overshoot 1 by a step; NaN from a broken model counts as background:
-        # of NaN and 0, `fmax` gives 0.
-        confidence: NDArray[np.float32] = np.minimum(np.fmax(output, 0.0), 1.0)
-        return confidence
+        return confidence_from(self.interpreter.run(self._input.batch(resized))[0, :, :, 0])
 
     def confidence(self, photo: Photo) -> NDArray[np.float32]:
         """Give the confidence mask alone: `(H, W)` float32 in [0, 1] at the photo's resolution."""
@@ -95,3 +91,11 @@ class Segmenter:
         """
         height, width = photo.shape[:2]
         return segmentation_from(self.network_confidence(photo), width, height, self.options, photo)
+
+
+def confidence_from(output: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Turn a network's output into confidence: of any shape, in [0, 1]."""
+    # Dequantized int8 can overshoot 1 by a step; NaN from a broken model counts as background: of
+    # NaN and 0, `fmax` gives 0.
+    confidence: NDArray[np.float32] = np.minimum(np.fmax(output, 0.0), 1.0)
+    return confidence

@@ -13,7 +13,7 @@ from edgeseg.cli import console
 from edgeseg.cli.options import BundleOption, JsonOption, ThreadsOption
 
 if TYPE_CHECKING:
-    from edgeseg.scale.building import Built
+    from edgeseg.scale.building import Built, Description
     from edgeseg.scale.engine import Engine
 
 _BUILD_HELP = """Build a catalogue: embed each item's picture and index the embeddings.
@@ -28,6 +28,10 @@ or https://shop/items.csv. --shard-by makes a folder of catalogues, one for each
 attribute (`north;south` is two of them). --engine ray has the work done by a Ray cluster, whose nodes
 all see the cache folder. The catalogue is the same, whatever does the work.
 
+--forward keras runs the checkpoints that the bundle was made of, in batches, which a GPU is much
+quicker for; on Ray each worker takes a GPU where the cluster has any. Its vectors differ from those of
+the bundle's own networks by their quantization, and scanners with that bundle search them.
+
 Examples:
 
 \b
@@ -36,6 +40,7 @@ Examples:
   edgeseg index build items.csv -o shop.catalogue --cache kept/
   edgeseg index build items.parquet -o shops/ --cache kept/ --shard-by warehouse
   edgeseg index build items.csv -o shop.catalogue --cache /nfs/kept --engine ray --address auto
+  edgeseg index build items.csv -o shop.catalogue --cache kept/ --forward keras --threads 4
 """
 
 # The names of unreadable pictures that are told one by one; a wrong folder has thousands.
@@ -56,6 +61,13 @@ class EngineChoice(str, Enum):
 
     local = "local"
     ray = "ray"
+
+
+class ForwardChoice(str, Enum):
+    """What runs the networks."""
+
+    litert = "litert"
+    keras = "keras"
 
 
 def register(group: typer.Typer) -> None:
@@ -105,6 +117,18 @@ def build(
         int | None,
         typer.Option(min=1, help="How many of Ray's work at once; else one for each processor."),
     ] = None,
+    forward: Annotated[
+        ForwardChoice,
+        typer.Option(help="What runs the networks; keras needs --cache, and the train extra."),
+    ] = ForwardChoice.litert,
+    segmenter_checkpoint: Annotated[
+        Path | None,
+        typer.Option(metavar="CHECKPOINT", help="For --forward keras; a preset's is known."),
+    ] = None,
+    embedder_checkpoint: Annotated[
+        Path | None,
+        typer.Option(metavar="CHECKPOINT", help="For --forward keras; a preset's is known."),
+    ] = None,
     bundle: BundleOption = None,
     threads: ThreadsOption = 1,
     as_json: JsonOption = False,
@@ -113,9 +137,14 @@ def build(
     console.settings.quiet = as_json
     if output.exists() and Path(items).exists() and output.samefile(items):
         raise typer.BadParameter(f"-o {output} is the list of items itself")
+    by_keras = forward is ForwardChoice.keras
+    if not by_keras and (segmenter_checkpoint or embedder_checkpoint) is not None:
+        raise typer.BadParameter("checkpoints are for --forward keras")
     if cache is None:
-        if shard_by is not None or engine is not EngineChoice.local:
-            raise typer.BadParameter("--shard-by and --engine ray need a --cache folder")
+        if shard_by is not None or engine is not EngineChoice.local or by_keras:
+            raise typer.BadParameter(
+                "--shard-by, --engine ray and --forward keras need a --cache folder"
+            )
         _build_at_once(
             Path(items), output, skip_unreadable, precision.value, bundle, threads, as_json
         )
@@ -135,17 +164,45 @@ def build(
         skip_unreadable=skip_unreadable,
         precision=precision.value,
     )
-    description = building.describe_by(open_bundle(bundle), threads)
+    if by_keras:
+        description = _by_keras(bundle, segmenter_checkpoint, embedder_checkpoint, threads)
+    else:
+        description = building.describe_by(open_bundle(bundle), threads)
+    doing = _engine(engine, address, workers, by_keras)
     with console.steps_reporter() as report:
-        built = building.build(plan, description, _engine(engine, address, workers), report)
+        built = building.build(plan, description, doing, report)
     _tell_built(built, output, as_json)
 
 
-def _engine(choice: EngineChoice, address: str | None, workers: int | None) -> Engine:
+def _by_keras(
+    bundle: Path | None, segmenter: Path | None, embedder: Path | None, threads: int
+) -> Description:
+    from edgeseg.presets import checkpoint_path, open_bundle, preset_of
+
+    preset = preset_of(bundle)
+    if preset is not None:
+        segmenter = segmenter or checkpoint_path(preset)
+        embedder = embedder or checkpoint_path("embedder")
+    if segmenter is None or embedder is None:
+        raise typer.BadParameter(
+            "--forward keras with a bundle of your own needs the checkpoints that it was made of: "
+            "--segmenter-checkpoint and --embedder-checkpoint"
+        )
+    opened = open_bundle(bundle)
+    with console.needs_extra("train"):
+        from edgeseg.training.describing import describe_by_keras
+        from edgeseg.training.originals import originals_of
+
+    return describe_by_keras(opened, originals_of(opened, segmenter, embedder), threads)
+
+
+def _engine(
+    choice: EngineChoice, address: str | None, workers: int | None, by_gpu: bool
+) -> Engine:
     if choice is EngineChoice.ray:
         from edgeseg.scale.engine.ray import RayEngine
 
-        return RayEngine(address, workers)
+        return RayEngine(address, workers, by_gpu=by_gpu)
     from edgeseg.scale.engine.local import LocalEngine
 
     return LocalEngine()

@@ -36,6 +36,13 @@ def bundle_path(source: str | os.PathLike[str] | None) -> Path:
     return preset_path(str(source)) if str(source) in PRESETS and not path.exists() else path
 
 
+def preset_of(source: str | os.PathLike[str] | None) -> str | None:
+    """The preset that a bundle named so is; None for a bundle of somebody's own."""
+    path = bundle_path(source)
+    of_edgeseg = path.absolute().parent == Path(__file__).absolute().parent
+    return path.stem if of_edgeseg and path.stem in PRESETS else None
+
+
 def open_bundle(source: BundleSource) -> Bundle:
     """Give a bundle: the one passed, the one at a path, a preset by its name, or the default.
 

@@ -10,16 +10,16 @@ import os
 import platform
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgeseg import __version__
+from edgeseg import __version__, limits
 from edgeseg.errors import EdgesegError, PhotoError
 from edgeseg.files import sha256_hex
 from edgeseg.imaging import Photo, read_photo
@@ -27,7 +27,8 @@ from edgeseg.scale.chunk import KnownPictures, read_chunk
 from edgeseg.scale.part import Found, part_path, read_found, write_part
 from edgeseg.scale.place import Place, fetched
 
-# One picture is decoded while another is described; more would only hold more photos in memory.
+# One picture is decoded while another is described; more would only hold more photos in memory. For
+# each thread that decodes.
 _DECODE_AHEAD = 2
 STAGES = ("fetch", "decode", "describe", "write")
 
@@ -41,6 +42,22 @@ class DescribesPictures(Protocol):
 
     def describe(self, picture: Photo, name: str) -> NDArray[np.float32]:
         """``(H, W, 3)`` uint8 RGB to ``(dim,)`` float32, L2-normalised."""
+
+
+@runtime_checkable
+class DescribesBatches(DescribesPictures, Protocol):
+    """A describer that many pictures together are quicker for, as they are on a GPU."""
+
+    @property
+    def batch_pictures(self) -> int:
+        """How many it wants at once."""
+
+    @property
+    def threads(self) -> int:
+        """How many threads it may keep busy; as many decode for it."""
+
+    def describe_all(self, pictures: Sequence[Photo], names: Sequence[str]) -> NDArray[np.float32]:
+        """Each ``(H, W, 3)`` uint8 RGB, of any size, to ``(n, dim)`` float32, L2-normalised."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +141,8 @@ class Worker:
                 f"{work.edgeseg}: install the same version on all nodes"
             )
         self._work = work
-        self._describer = work.open_describer()
+        self._describer = describer = work.open_describer()
+        self._batches = describer if isinstance(describer, DescribesBatches) else None
         try:
             self._known = KnownPictures(work.folder)
         except OSError as error:
@@ -147,27 +165,45 @@ class Worker:
             for _, found, described in read_found(path):
                 done.count(found, described)
             return done
-        results = []
+        results: list[Found] = []
+        waiting: dict[int, Photo] = {}
         for place, sha256, picture in self._pictures(number, done):
-            found = self._found(place, sha256, picture, done)
+            reason = str(picture) if isinstance(picture, EdgesegError) else ""
+            if isinstance(picture, np.ndarray):
+                waiting[len(results)] = picture
+            results.append(Found(place.address, place.stamp, sha256, reason=reason))
+            if self._is_enough(waiting):
+                self._describe(waiting, results, done)
+        self._describe(waiting, results, done)
+        for found in results:
             done.count(found, found.embedding is not None)
-            results.append(found)
         start_s = time.perf_counter()
         write_part(path, results, self._describer.dim)
         done.seconds["write"] += time.perf_counter() - start_s
         return done
 
-    def _found(
-        self, place: Place, sha256: bytes, picture: Photo | EdgesegError | None, done: Done
-    ) -> Found:
-        if isinstance(picture, EdgesegError):
-            return Found(place.address, place.stamp, sha256, reason=str(picture))
-        if picture is None:
-            return Found(place.address, place.stamp, sha256)
+    def _is_enough(self, waiting: dict[int, Photo]) -> bool:
+        batch = 1 if self._batches is None else self._batches.batch_pictures
+        waiting_bytes = sum(picture.nbytes for picture in waiting.values())
+        return len(waiting) >= batch or waiting_bytes > limits.MAX_WAITING_PHOTOS_BYTES
+
+    def _describe(self, waiting: dict[int, Photo], results: list[Found], done: Done) -> None:
+        """Describe what waits, by its row, and let it go."""
+        if not waiting:
+            return
         start_s = time.perf_counter()
-        embedding = self._describer.describe(picture, place.address)
+        pictures, names = list(waiting.values()), [results[row].address for row in waiting]
+        if self._batches is not None:
+            embeddings = list(self._batches.describe_all(pictures, names))
+        else:
+            embeddings = [
+                self._describer.describe(picture, name)
+                for picture, name in zip(pictures, names, strict=True)
+            ]
         done.seconds["describe"] += time.perf_counter() - start_s
-        return Found(place.address, place.stamp, sha256, embedding)
+        for row, embedding in zip(waiting, embeddings, strict=True):
+            results[row] = replace(results[row], embedding=embedding)
+        waiting.clear()
 
     def _pictures(
         self, number: int, done: Done
@@ -176,11 +212,12 @@ class Worker:
         places = read_chunk(self._work.folder, number)
         data = _timed(fetched([place.address for place in places]), done)
         pending: deque[tuple[Place, Future[_Read]]] = deque()
-        with ThreadPoolExecutor(max_workers=1) as pool:
+        threads = 1 if self._batches is None else self._batches.threads
+        with ThreadPoolExecutor(max_workers=threads) as pool:
             try:
                 for place, each in zip(places, data, strict=True):
                     pending.append((place, pool.submit(self._read, each, place.address)))
-                    if len(pending) > _DECODE_AHEAD:
+                    if len(pending) > _DECODE_AHEAD * threads:
                         yield _result(pending, done)
                 while pending:
                     yield _result(pending, done)

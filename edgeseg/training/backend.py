@@ -13,3 +13,17 @@ def jit_compile() -> bool:
     PyTorch runs eagerly.
     """
     return bool(keras.backend.backend() == "jax")
+
+
+def has_gpu() -> bool:
+    """Whether what Keras computes goes to a GPU."""
+    backend = keras.backend.backend()
+    if backend == "jax":
+        import jax
+
+        return bool(jax.default_backend() == "gpu")
+    if backend == "torch":
+        import torch
+
+        return bool(torch.cuda.is_available())
+    return bool(keras.distribution.list_devices("gpu"))

@@ -34,6 +34,7 @@ class RayEngine:
         address: of a cluster, as ``ray start`` printed it, or ``auto``; None starts one of this
             machine alone, and ends it.
         workers: how many work at once; None takes as many as there are processors.
+        by_gpu: give each worker a GPU, as many workers as there are, where the cluster has any.
 
     Raises:
         MissingExtraError: Ray is not installed.
@@ -41,8 +42,10 @@ class RayEngine:
 
     name = "ray"
 
-    def __init__(self, address: str | None = None, workers: int | None = None) -> None:
-        self._address, self._workers = address, workers
+    def __init__(
+        self, address: str | None = None, workers: int | None = None, *, by_gpu: bool = False
+    ) -> None:
+        self._address, self._workers, self._by_gpu = address, workers, by_gpu
         self._ray = _ray()
 
     def __enter__(self) -> RayEngine:
@@ -76,7 +79,7 @@ class RayEngine:
         data = self._ray.data
         context = data.DataContext.get_current()
         context.enable_progress_bars = False
-        workers = self._workers or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+        workers, takes = self._actors()
         # Made here and not by tasks, which would wait for processors that the actors have.
         numbers = data.from_items(
             [{"number": number} for number in range(chunks)],
@@ -87,11 +90,21 @@ class RayEngine:
             fn_constructor_args=(work,),
             batch_size=1,
             compute=data.ActorPoolStrategy(size=min(workers, chunks)),
-            num_cpus=_WORKER_CPUS,
+            **takes,
         )
         with _told():
             for row in done.iter_rows():
                 yield Done(**row["done"])
+
+    def _actors(self) -> tuple[int, dict[str, float]]:
+        """How many there are, and what each takes of the cluster."""
+        resources = self._ray.cluster_resources()
+        gpus = int(resources.get("GPU", 0)) if self._by_gpu else 0
+        if gpus:
+            # The processor that each takes too is Ray Data's default beside a GPU.
+            return min(self._workers or gpus, gpus), {"num_gpus": 1.0}
+        workers = self._workers or max(1, int(resources.get("CPU", 1)))
+        return workers, {"num_cpus": _WORKER_CPUS}
 
     def assemble(self, works: Sequence[ShardWork]) -> Iterator[ShardDone]:
         """Build all catalogues as tasks, as many at once as there are processors."""
