@@ -1,8 +1,8 @@
 """Describes catalogue pictures by the float networks that a bundle was made of, many at once.
 
-What a GPU is for. Framing, post-processing and colours are the bundle's own, so that the vectors are
-of its embedding space, and a scanner that runs the bundle's int8 networks finds them; they differ
-from the bundle's own by its quantization, see :mod:`edgeseg.training.tolerance`.
+What a GPU is for. Framing, post-processing and colours are the bundle's own, so that the vectors
+are of its embedding space, and a scanner that runs the bundle's int8 networks finds them; they
+differ from the bundle's own by its quantization, see :mod:`edgeseg.training.tolerance`.
 """
 
 from __future__ import annotations

@@ -44,7 +44,8 @@ def originals_of(bundle: Bundle, segmenter: Path, embedder: Path) -> Originals:
 
     Args:
         bundle: with an embedder.
-        segmenter, embedder: the checkpoints.
+        segmenter: the checkpoint of its network that finds the garment.
+        embedder: the checkpoint of the one that describes it.
 
     Raises:
         FormatError: one is no checkpoint, or damaged.
@@ -70,7 +71,9 @@ def originals_of(bundle: Bundle, segmenter: Path, embedder: Path) -> Originals:
 
 def _check(kind: str, path: Path, found: Checkpoint, promised: NetworkManifest) -> None:
     if found.kind != kind:
-        raise ModelContractError(f"{path}: the {kind}'s checkpoint is wanted, not the {found.kind}'s")
+        raise ModelContractError(
+            f"{path}: the {kind}'s checkpoint is wanted, not the {found.kind}'s"
+        )
     if found.classes != promised.classes:
         raise _other(kind, path, "it tells other classes apart")
     if found.preprocessing != promised.preprocessing:

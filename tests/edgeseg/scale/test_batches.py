@@ -34,7 +34,9 @@ class MeanColours(MeanColour):
         assert self.told is not None
         with self.told.with_name("batches").open("a") as file:
             file.write(f"{len(pictures)}\n")
-        own = [super(MeanColours, self).describe(*each) for each in zip(pictures, names, strict=True)]
+        own = [
+            super(MeanColours, self).describe(*each) for each in zip(pictures, names, strict=True)
+        ]
         return np.stack(own)
 
 

@@ -76,7 +76,9 @@ def test_vectors_are_near_to_the_bundles_own(
     bundle: Bundle, describer: KerasDescriber, pictures: list[Picture]
 ) -> None:
     own = open_describer(bundle)
-    expected = np.stack([own.describe(*each) for each in zip(pictures, names(pictures), strict=True)])
+    expected = np.stack(
+        [own.describe(*each) for each in zip(pictures, names(pictures), strict=True)]
+    )
     found = describer.describe_all(pictures, names(pictures))
     assert found.dtype == np.float32
     assert found.shape == (len(pictures), own.dim) == (len(pictures), describer.dim)
