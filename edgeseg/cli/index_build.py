@@ -28,9 +28,9 @@ or https://shop/items.csv. --shard-by makes a folder of catalogues, one for each
 attribute (`north;south` is two of them). --engine ray has the work done by a Ray cluster, whose nodes
 all see the cache folder. The catalogue is the same, whatever does the work.
 
---forward keras runs the checkpoints that the bundle was made of, in batches, as a GPU needs them; on
-Ray each worker takes a GPU where the cluster has any. Its vectors differ from those of the bundle's
-own networks by their quantization, and scanners with that bundle search them.
+--forward keras runs the checkpoints that the bundle was made of, in batches, as a GPU needs them;
+on Ray each worker takes a GPU where the cluster has any. Its vectors differ from those of the
+bundle's own networks by their quantization, and scanners with that bundle search them.
 
 Examples:
 
