@@ -121,9 +121,16 @@ class _Actor:
     """A worker in the form in which Ray Data calls it: a batch of one chunk's number."""
 
     def __init__(self, work: Work) -> None:
-        self._worker = Worker(work)
+        # What fails here Ray tells in words of its own, and not as the error that it was.
+        self._worker: Worker | None = None
+        try:
+            self._worker = Worker(work)
+        except EdgesegError as error:
+            self._refusal = error
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
+        if self._worker is None:
+            raise self._refusal
         return {"done": [self._worker.do(int(number)).to_dict() for number in batch["number"]]}
 
 
