@@ -30,6 +30,7 @@ EXIT_BROKEN_PIPE = 141
 EXTRA_MODULES: dict[str, frozenset[str]] = {
     "sync": frozenset({"securesystemslib", "tuf", "urllib3"}),
     "publish": frozenset({"cryptography", "fsspec", "securesystemslib", "tuf", "urllib3"}),
+    "scale": frozenset({"fsspec", "pandas", "pyarrow", "ray"}),
     "serve": frozenset({"anyio", "starlette", "uvicorn"}),
     "train": frozenset({"keras", "matplotlib", "safetensors", "tensorflow"}),
     "convert": frozenset(

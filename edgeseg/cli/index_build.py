@@ -21,12 +21,12 @@ _BUILD_HELP = """Build a catalogue: embed each item's picture and index the embe
 ITEMS is a CSV with the columns `sku` and `image` (a path relative to the CSV; each further column
 becomes an attribute), or a folder, where each file's stem is its SKU.
 
-With --cache, what is embedded is kept in a folder: a build that was killed goes on, and the next one
-embeds the pictures that changed. ITEMS may then also be Parquet (columns `sku`, `image` with the
-pictures' bytes, and attributes) and, like each `image` of a CSV, an address such as s3://shop/pictures
-or https://shop/items.csv. --shard-by makes a folder of catalogues, one for each value of an
-attribute (`north;south` is two of them). --engine ray has the work done by a Ray cluster, whose nodes
-all see the cache folder. The catalogue is the same, whatever does the work.
+With --cache, what is embedded is kept in a folder: a build that was killed goes on, and the next
+one embeds the pictures that changed. ITEMS may then also be Parquet (columns `sku`, `image` with
+the pictures' bytes, and attributes) and, like each `image` of a CSV, an address such as
+s3://shop/pictures or https://shop/items.csv. --shard-by makes a folder of catalogues, one for each
+value of an attribute (`north;south` is two of them). --engine ray has the work done by a Ray
+cluster, whose nodes all see the cache folder. The catalogue is the same, whatever does the work.
 
 Examples:
 
@@ -138,6 +138,10 @@ def build(
     description = building.describe_by(open_bundle(bundle), threads)
     with console.steps_reporter() as report:
         built = building.build(plan, description, _engine(engine, address, workers), report)
+    if built.written and shard_by is None and Path(items).exists():
+        from edgeseg.item_pictures import note_source
+
+        note_source(output, Path(items))
     _tell_built(built, output, as_json)
 
 

@@ -1,7 +1,7 @@
 """A build from its list to its catalogues: list, look, describe what is new, assemble.
 
-All that takes time is kept in the cache folder as soon as it is done, and found there again: a build
-that was killed goes on, and one of tomorrow does what changed since.
+All that takes time is kept in the cache folder as soon as it is done, and found there again: a
+build that was killed goes on, and one of tomorrow does what changed since.
 """
 
 from __future__ import annotations

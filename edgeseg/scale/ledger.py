@@ -230,8 +230,9 @@ class Ledger:
     def described(self, shard: str) -> Iterator[Described]:
         """A shard's items whose picture is described, by SKU."""
         rows = self._rows(
-            "SELECT i.sku, i.attributes, sha256, parts.name, v.row FROM members m JOIN items i USING (sku) "
-            "JOIN places USING (address) JOIN vectors v USING (sha256) "
+            "SELECT i.sku, i.attributes, sha256, parts.name, v.row "
+            "FROM members m JOIN items i USING (sku) JOIN places USING (address) "
+            "JOIN vectors v USING (sha256) "
             "JOIN parts ON parts.id = v.part WHERE m.shard = ? AND i.address NOT IN "
             "(SELECT address FROM failures) ORDER BY i.sku",
             (shard,),

@@ -24,7 +24,7 @@ _ROWS_IN_GROUP = 4096
 
 @dataclass
 class NumberedVectors:
-    """Describes a numbered picture: a copy of one of the gallery's vectors, moved as they lie apart.
+    """Describes a numbered picture: a copy of a vector of the gallery, moved as they lie apart.
 
     Args:
         file: of the gallery's vectors and the differences between neighbours, as NumPy keeps them.

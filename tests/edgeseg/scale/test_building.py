@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -319,6 +318,6 @@ def test_an_output_that_cannot_be_written_keeps_the_work(tmp_path: Path) -> None
     (tmp_path / "shop.catalogue").mkdir()
     with pytest.raises(EdgesegError, match="it is a folder"):
         built(source, tmp_path, told=told)
-    os.rmdir(tmp_path / "shop.catalogue")
+    (tmp_path / "shop.catalogue").rmdir()
     assert built(source, tmp_path, told=told).summary.described == 0
     assert len(told_names(told)) == 5

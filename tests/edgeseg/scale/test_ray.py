@@ -86,9 +86,7 @@ class _Breaks(MeanColour):
         raise ModelContractError("the network gives no vector")
 
 
-def _built_with(
-    open_describer: Callable[[], Any], source: Path, folder: Path, address: str
-) -> Any:
+def _built_with(open_describer: Callable[[], Any], source: Path, folder: Path, address: str) -> Any:
     description = Description("ab" * 32, EMBEDDER_DIGEST, 3, open_describer)
     plan = Plan(str(source), folder / "shop.catalogue", folder / "cache", chunk_pictures=4)
     return build(plan, description, RayEngine(address))
@@ -104,9 +102,7 @@ class _OpenKillsItself:
 
 def test_a_worker_that_is_killed_is_replaced(cluster: Any, tmp_path: Path) -> None:
     source = made_shop(tmp_path / "shop", 30)
-    done = _built_with(
-        _OpenKillsItself(tmp_path / "told"), source, tmp_path, cluster.address
-    )
+    done = _built_with(_OpenKillsItself(tmp_path / "told"), source, tmp_path, cluster.address)
     assert (tmp_path / "killed").exists()
     alone = tmp_path / "alone"
     alone.mkdir()
@@ -136,6 +132,6 @@ def test_a_network_that_breaks_its_promise_ends_the_build_in_one_line(
 
 def test_no_cluster_is_told_in_one_line(tmp_path: Path) -> None:
     source = made_shop(tmp_path / "shop", 2)
-    with pytest.raises(EdgesegError, match="no Ray cluster at 127.0.0.1:9") as caught:
+    with pytest.raises(EdgesegError, match=r"no Ray cluster at 127\.0\.0\.1:9") as caught:
         built(source, tmp_path, RayEngine("127.0.0.1:9"))
     assert "\n" not in str(caught.value)
