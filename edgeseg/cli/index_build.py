@@ -13,8 +13,8 @@ from edgeseg.cli import console
 from edgeseg.cli.options import BundleOption, JsonOption, ThreadsOption
 
 if TYPE_CHECKING:
-    from edgeseg.scale.building import Built
     from edgeseg.scale.engine import Engine
+    from edgeseg.scale.plan import Built
 
 _BUILD_HELP = """Build a catalogue: embed each item's picture and index the embeddings.
 
@@ -123,11 +123,12 @@ def build(
     if engine is EngineChoice.local and (address is not None or workers is not None):
         raise typer.BadParameter("--address and --workers are for --engine ray")
     from edgeseg.presets import open_bundle
-    from edgeseg.scale import building
     from edgeseg.scale.arrow import pyarrow
+    from edgeseg.scale.building import build as build_kept
+    from edgeseg.scale.plan import Plan, describe_by
 
     pyarrow()  # asked for before the work begins
-    plan = building.Plan(
+    plan = Plan(
         source=items,
         output=output,
         cache=cache,
@@ -135,9 +136,9 @@ def build(
         skip_unreadable=skip_unreadable,
         precision=precision.value,
     )
-    description = building.describe_by(open_bundle(bundle), threads)
+    description = describe_by(open_bundle(bundle), cache, threads)
     with console.steps_reporter() as report:
-        built = building.build(plan, description, _engine(engine, address, workers), report)
+        built = build_kept(plan, description, _engine(engine, address, workers), report)
     if built.written and shard_by is None and Path(items).exists():
         from edgeseg.item_pictures import note_source
 

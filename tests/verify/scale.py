@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from edgeseg.items import read_items
-from edgeseg.scale.building import Plan, build
+from edgeseg.scale.building import build
 from edgeseg.scale.engine.local import LocalEngine
 from edgeseg.scale.engine.ray import RayEngine
+from edgeseg.scale.plan import Plan
 from tests.verify import broken_pictures, scale_shop
 from tests.verify.cluster import nodes
 from tests.verify.figure import Check, Figure

@@ -16,9 +16,10 @@ from edgeseg.catalogue import Catalogue
 from edgeseg.formats.shard_list import ShardList
 from edgeseg.items import read_items
 from edgeseg.presets import open_bundle
-from edgeseg.scale.building import Plan, build, describe_by
+from edgeseg.scale.building import build
 from edgeseg.scale.engine.local import LocalEngine
 from edgeseg.scale.engine.ray import RayEngine
+from edgeseg.scale.plan import Plan, describe_by
 from tests.verify import scale_shop
 from tests.verify.cluster import nodes
 from tests.verify.figure import Check, Figure
@@ -117,7 +118,7 @@ def _daily(bench: Workbench) -> Sequence[float]:
     (gallery,) = bench.need("gallery_val.csv")
     source = _shop(folder / "list")
     plan = Plan(str(source), folder / "shop.catalogue", folder / "cache")
-    real = describe_by(open_bundle(bench.bundle))
+    real = describe_by(open_bundle(bench.bundle), plan.cache)
     made = scale_shop.numbered(bench)
     # Vectors of the real description's name and length, that cost next to nothing.
     filled = type(real)(real.digest, real.embedder_digest, real.dim, made.open_describer)

@@ -13,7 +13,7 @@ from edgeseg import imaging
 from edgeseg.evaluation.gallery_sweep import neighbour_differences, perturbed_copies
 from edgeseg.formats.catalogue_file import read_catalogue
 from edgeseg.scale.arrow import pyarrow
-from edgeseg.scale.building import Description
+from edgeseg.scale.plan import Description
 from tests.verify.quality import gallery
 from tests.verify.workbench import Workbench
 

@@ -79,7 +79,9 @@ class RayEngine:
         """Do all chunks on a pool of actors."""
         data = self._ray.data
         context = data.DataContext.get_current()
-        context.enable_progress_bars = False
+        context.enable_progress_bars = context.print_on_execution_start = False
+        # Progress is told by the build, and what goes wrong by an exception.
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
         workers = self._workers or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
         # Made here and not by tasks, which would wait for processors that the actors have.
         numbers = data.from_items(

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from edgeseg.errors import EdgesegError, ModelContractError
-from edgeseg.scale.building import Description, Plan, build
+from edgeseg.scale.building import build
 from edgeseg.scale.engine.ray import RayEngine
+from edgeseg.scale.plan import Description, Plan
 from tests.edgeseg.scale.made import EMBEDDER_DIGEST, MeanColour, built, made_shop, told_names
 
 pytest.importorskip("ray", reason="the scale extra is not installed")
