@@ -53,6 +53,8 @@ class RayEngine:
             _check_answers(self._address)
         # Ray's own usage reports leave the machine; nothing of edgeseg does.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        # Its C++ part warns of what Ray Data does by itself; what fails comes as an exception.
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         try:
             ray.init(
                 address=self._address,
