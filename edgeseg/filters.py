@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from edgeseg.opencv import alike, cv2
 
 
 def box_mean(image: NDArray[Any], radius: int) -> NDArray[Any]:
@@ -16,6 +17,7 @@ def box_mean(image: NDArray[Any], radius: int) -> NDArray[Any]:
         image: `(H, W)` or `(H, W, C)`, float32 or float64, C at most 4.
         radius: The window is `2 * radius + 1` pixels wide; it may be wider than the picture.
     """
+    alike()
     side = 2 * radius + 1
     averaged: NDArray[Any] = cv2.blur(image, (side, side), borderType=cv2.BORDER_REFLECT)
     return averaged

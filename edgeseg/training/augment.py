@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from edgeseg.opencv import cv2
 
 Image = NDArray[np.uint8]
 
