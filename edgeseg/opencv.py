@@ -2,16 +2,13 @@
 
 x86-64 builds of OpenCV resize and blur floats by Intel's library, whose results differ from
 OpenCV's own code, the only one on other processors, by more than rounding: masks would have other
-edges. Whether it is used is kept for each thread. A thread begins with what the environment said
-when OpenCV first asked, which may be before this file, in a program that uses OpenCV itself.
+edges. Whether it is used is kept for each thread, so who computes with OpenCV says :func:`alike`
+first. (The environment could say it for all threads, and OpenCV would warn of that on stderr.)
 """
 
 from __future__ import annotations
 
-import os
 import threading
-
-os.environ["OPENCV_IPP"] = "disabled"
 
 import cv2 as cv2
 

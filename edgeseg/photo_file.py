@@ -19,7 +19,7 @@ from edgeseg import limits
 from edgeseg.errors import EdgesegError, PhotoError
 from edgeseg.files import read_bounded
 from edgeseg.jpeg_scans import without_fine_scans
-from edgeseg.opencv import cv2
+from edgeseg.opencv import alike, cv2
 from edgeseg.photo_header import HeaderError, PhotoHeader, read_header
 
 Photo = NDArray[np.uint8]
@@ -141,6 +141,7 @@ def _decode(
     enough_px: int | None = None,
     as_colour: bool = True,
 ) -> _Stored:
+    alike()
     data, label, header = _opened(source, name)
     # UNCHANGED keeps alpha and 16 bits and leaves the orientation to us: OpenCV's own handling of
     # it differs by format and by version.
