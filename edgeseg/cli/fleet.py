@@ -73,6 +73,10 @@ def fleet(
             "device", "standing", "generation", "behind", "hours ago", "syncs", "failed", "bytes",
             "seconds", "why",
         )  # fmt: skip
+        if any(each.shard is not None for each in summary.devices):
+            columns = (*columns[:2], "shard", *columns[2:])
+            shards = ["-" if each.shard is None else each.shard for each in summary.devices]
+            rows = [(*row[:2], own, *row[2:]) for row, own in zip(rows, shards, strict=True)]
         console.print_table(columns, rows)
         console.print_line(
             f"{summary.current} of {len(summary.devices)} devices are current at generation "

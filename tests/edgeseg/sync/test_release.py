@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from edgeseg.errors import EdgesegError, IncompatibleError
-from edgeseg.sync.release import Blob, DeltaLink, Device, Needs, Release, check_compatible
+from edgeseg.sync.compatibility import Device, check_compatible
+from edgeseg.sync.release import Blob, DeltaLink, Needs, Release
 
 DIGESTS = [f"{number:02x}" * 32 for number in range(10)]
 RELEASE = Release(
@@ -76,7 +77,7 @@ def test_what_breaks_it_is_refused(path: list[Any], value: Any) -> None:
 
 
 def test_a_later_format_asks_for_an_update() -> None:
-    later = GOLDEN.replace('"format_version":1', '"format_version":2,"new":true')
+    later = GOLDEN.replace('"format_version":1', '"format_version":3,"new":true')
     with pytest.raises(IncompatibleError, match="update edgeseg"):
         Release.from_bytes(later.encode())
 
