@@ -113,7 +113,9 @@ def rotate(
     from edgeseg.sync.clock import now
 
     names = list(dict.fromkeys(role.value for role in roles))
-    version = rotate_keys(names, to, opened_keys(keys), now(), expiry_of(targets_days, timestamp_days))
+    version = rotate_keys(
+        names, to, opened_keys(keys), now(), expiry_of(targets_days, timestamp_days)
+    )
     if as_json:
         console.print_json({"rotated": names, "root_version": version})
         return

@@ -84,7 +84,7 @@ def check_listing(shards: Iterable[str]) -> None:
     if size > limits.MAX_TARGETS_BYTES:
         raise LimitExceededError(
             f"the list of {len(listed)} shards with these names takes {size} bytes, and scanners "
-            f"read at most {limits.MAX_TARGETS_BYTES}: make fewer shards, or give them shorter names"
+            f"read at most {limits.MAX_TARGETS_BYTES}: make fewer shards, or name them shorter"
         )
 
 

@@ -21,7 +21,7 @@ from edgeseg.formats.document import Fields, canonical_json, parse_object
 from edgeseg.formats.shard_list import shard_slug
 from edgeseg.sync.clock import time_of, time_text
 
-# Of a shard's release, which names its shard; every other one is as it was before there were shards.
+# A shard's release names its shard; any other is as it was before there were shards.
 FORMAT_VERSION, SHARD_FORMAT_VERSION = 1, 2
 RELEASE_NAME = "release.json"
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
