@@ -16,6 +16,7 @@ import typer
 from edgeseg.cli import console
 from edgeseg.cli.default_command import defaulting_to
 from edgeseg.cli.options import JsonOption, StoreOption
+from edgeseg.limits import MAX_SHARD_NAME_CHARS
 
 if TYPE_CHECKING:
     from edgeseg.sync.client import SyncOptions
@@ -130,6 +131,9 @@ def sync_now(
     """Sync; see ``_NOW_HELP``."""
     console.settings.quiet = as_json
     interval_s = None if every is None else _interval_s(every)
+    # Also what a terminal gave in another encoding than it said.
+    if shard is not None and not (shard.isprintable() and len(shard) <= MAX_SHARD_NAME_CHARS):
+        raise typer.BadParameter(f"{ascii(shard)[:40]} is no name of a shard")
     with console.needs_extra("sync"):
         from edgeseg.sync.client import SyncOptions
     from edgeseg import limits

@@ -19,6 +19,7 @@ from edgeseg.sync.report import last_report
 from edgeseg.sync.store import Store
 from edgeseg.sync.subscription import Subscription, published_shards
 from edgeseg.sync.transfer.transport import Transport
+from edgeseg.web.matching.source import StoreSource
 from tests.edgeseg.sync.shop import Shop, answering, skus
 
 KOELN = "Köln Süd"
@@ -155,6 +156,7 @@ def test_matching_follows_a_move(shop: Shop) -> None:
     shop.sync(shard="hamburg")
     matcher = LiveMatcher(shop.store())
     assert matcher.installed.shard == "hamburg"
+    source = StoreSource(matcher, None)
     shop.sync(shard=KOELN)
     assert matcher.follow().shard == KOELN
     found = matcher.match(PHOTO, segment=False)
@@ -166,6 +168,9 @@ def test_matching_follows_a_move(shop: Shop) -> None:
     assert matcher.follow().generation == 2
     assert matcher.pair()[1] is before
     assert matcher.match(PHOTO, segment=False).generation == 2
+    opened = source.current()
+    assert (opened.generation, opened.matcher) == (2, before)
+    assert source.age_told(opened).startswith(f"generation 2 of shard {KOELN}, published ")
 
 
 def test_names_are_listed_within_bounds() -> None:
