@@ -54,7 +54,7 @@ def fleet(
     if as_json:
         console.print_json(summary.to_dict() | {"unreadable": failures})
     else:
-        rows = [
+        rows: list[tuple[object, ...]] = [
             (
                 each.device,
                 each.standing,
@@ -69,7 +69,7 @@ def fleet(
             )
             for each in summary.devices
         ]
-        columns = (
+        columns: tuple[str, ...] = (
             "device", "standing", "generation", "behind", "hours ago", "syncs", "failed", "bytes",
             "seconds", "why",
         )  # fmt: skip

@@ -93,11 +93,11 @@ class Given:
         given = cls()
         for path in files:
             new = given.catalogue is None and given.shards is None
-            if Path(path).is_dir() and new:
+            folder = Path(path).is_dir()
+            data = b"" if folder else read_bounded(path, catalogue_file.KIND.max_bytes, "file")
+            if folder and new:
                 given = replace(given, shards=Shards.of(Path(path)))
-                continue
-            data = read_bounded(path, catalogue_file.KIND.max_bytes, "file")
-            if data.startswith(catalogue_file.KIND.magic) and new:
+            elif data.startswith(catalogue_file.KIND.magic) and new:
                 given = replace(given, catalogue=decode_catalogue(data))
             elif data.startswith(bundle.KIND.magic) and given.bundle is None:
                 given = replace(given, bundle=data)

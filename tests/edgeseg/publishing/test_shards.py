@@ -100,12 +100,14 @@ def test_all_shards_are_of_one_generation_and_only_what_changed_is_sent(shop: Sh
 
 
 def test_a_delta_leads_on_from_the_generation_when_a_shard_last_changed(shop: Shop) -> None:
-    shop.publish_shards(FIRST)
-    scanners = stores(shop, FIRST)
-    shop.publish_shards(SECOND)
+    first = FIRST | {KOELN: skus(280, 200)}
+    second = SECOND | {KOELN: first[KOELN]}
+    shop.publish_shards(first)
+    scanners = stores(shop, first)
+    shop.publish_shards(second)
     for store in scanners.values():
         shop.sync(store)
-    third = SECOND | {KOELN: skus(39, 200) + skus(1, 800)}
+    third = second | {KOELN: skus(279, 200) + skus(1, 800)}
     done = shop.publish_shards(third)
     release = next(each for each in done.releases if each.shard_name == KOELN)
     assert [(link.base_generation, link.generation) for link in release.deltas] == [(1, 3)]
