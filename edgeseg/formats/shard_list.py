@@ -115,7 +115,9 @@ def shard_slug(name: str) -> str:
     digest of the name follows.
     """
     plain = _NOT_IN_NAMES.sub("-", name.lower()).strip("-")[:_MAX_SLUG_CHARS]
-    return plain if plain and plain == name else f"{plain or 'shard'}-{sha256_hex(name.encode())[:8]}"
+    if plain and plain == name:
+        return plain
+    return f"{plain or 'shard'}-{sha256_hex(name.encode())[:8]}"
 
 
 def check_slugs(names: Iterable[str]) -> None:

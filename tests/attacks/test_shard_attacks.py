@@ -84,10 +84,14 @@ def test_an_honest_publisher_is_followed(shop: Shop) -> None:
 
 
 def test_the_release_of_another_shard_under_this_ones_name_is_refused(shop: Shop) -> None:
+    honest = release_of(shop)
     list_release(shop, release_of(shop, OTHER))
     told = "lists the release of shard 'Köln Süd' as that of shard 'hamburg'"
     refused(shop, MixedMetadataError, told)
-    shop.serve(shop.folder / "two")
+    # Nor does a publisher go on from there.
+    with pytest.raises(MixedMetadataError, match="is the release of another shard"):
+        shop.publish_shards(FIRST)
+    list_release(shop, honest)
     goes_on(shop)
 
 
@@ -158,12 +162,13 @@ def test_a_server_that_goes_back_to_before_a_move_is_refused(shop: Shop) -> None
 
 def test_a_server_that_hides_a_shard_cannot_drop_it(shop: Shop) -> None:
     """What is no longer published is what was signed so."""
-    forged.published_path(shop, name_of("hamburg")).unlink()
-    refused(shop, DownloadError, "being published just now")
     document = forged.read(shop, "targets")
     del document.signed.targets[name_of("hamburg")]
     forged.path_of(shop, "targets").write_bytes(document.to_bytes())
     refused(shop, MixedMetadataError)
+    shop.serve(shop.folder / "two")
+    forged.published_path(shop, name_of("hamburg")).unlink()
+    refused(shop, DownloadError, "being published just now")
     shop.serve(shop.folder / "two")
     goes_on(shop)
 
