@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgeseg import limits
 from edgeseg.errors import DatasetError, EdgesegError
 from edgeseg.files import made_folder, pieces_of, sha256_hex, write_atomic
 from edgeseg.formats.catalogue_file import KIND, SUFFIX
-from edgeseg.formats.shard_list import Shard, ShardList
+from edgeseg.formats.shard_list import Shard, ShardList, check_slugs
 from edgeseg.lock import Lock
 from edgeseg.scale.assembly import ShardDone, ShardWork, found_assembled, write_items
 from edgeseg.scale.chunk import write_chunks
@@ -94,6 +95,7 @@ class _Build:
             self.summary.items = self.ledger.list_items(self._counted(lines), sharded=sharded)
         if not self.summary.items:
             raise DatasetError(f"{self.plan.source} has no items")
+        self._check_shards()
         with self.summary.step("describe"):
             self._describe()
         first = self._tell_unreadable()
@@ -121,6 +123,26 @@ class _Build:
     @property
     def _catalogues(self) -> Path:
         return self.home / "catalogues"
+
+    def _check_shards(self) -> None:
+        """Before the work, what it could not be put out as."""
+        if self.plan.shard_by is None:
+            return
+        names = self.ledger.shards()
+        if not names:
+            raise DatasetError(f"no item of {self.plan.source} says its {self.plan.shard_by}")
+        if len(names) > limits.MAX_SHARDS:
+            raise DatasetError(
+                f"{len(names)} values of {self.plan.shard_by}, and at most {limits.MAX_SHARDS} "
+                "shards are built"
+            )
+        for name in names:
+            if len(name) > limits.MAX_SHARD_NAME_CHARS:
+                raise DatasetError(
+                    f"the shard {name[:40]!a}... has a name of more than "
+                    f"{limits.MAX_SHARD_NAME_CHARS} characters"
+                )
+        check_slugs(names)
 
     def _counted(self, lines: Iterator[Listed]) -> Iterator[Listed]:
         for count, line in enumerate(lines, start=1):
@@ -218,12 +240,23 @@ class _Build:
             self._copy(shards[0][1], self.plan.output)
             return
         made_folder(self.plan.output)
+        before = _files_of(self.plan.output)
         listed = []
         for done, path in shards:
             shard = Shard(done.name, done.items, done.digest)
             self._copy(path, self.plan.output / shard.file_name)
             listed.append(shard)
         ShardList(self.plan.shard_by, tuple(listed)).write(self.plan.output)
+        for gone in before - {shard.file_name for shard in listed}:
+            (self.plan.output / gone).unlink(missing_ok=True)
 
     def _copy(self, source: Path, target: Path) -> None:
         write_atomic(target, pieces_of(source, 0, KIND.max_bytes, "catalogue"))
+
+
+def _files_of(folder: Path) -> set[str]:
+    """The catalogues of a build before, of which a shard may be gone now."""
+    try:
+        return {shard.file_name for shard in ShardList.read(folder).shards}
+    except EdgesegError:
+        return set()
