@@ -56,8 +56,9 @@ class RayEngine:
         # Its C++ part warns of what Ray Data does by itself; what fails comes as an exception.
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         try:
+            # Without "local", one that happens to run here would be taken for the one to start.
             ray.init(
-                address=self._address,
+                address=self._address or "local",
                 num_cpus=self._workers if self._address is None else None,
                 include_dashboard=None if self._address else False,
                 configure_logging=True,
@@ -66,7 +67,8 @@ class RayEngine:
             )
         except (ConnectionError, ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())
-            raise EdgesegError(f"no Ray cluster at {self._address}: {reason}") from error
+            where = f"no Ray cluster at {self._address}" if self._address else "Ray does not start"
+            raise EdgesegError(f"{where}: {reason}") from error
         return self
 
     def __exit__(

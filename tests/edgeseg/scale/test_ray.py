@@ -136,3 +136,15 @@ def test_no_cluster_is_told_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(EdgesegError, match=r"no Ray cluster at 127\.0\.0\.1:9") as caught:
         built(source, tmp_path, RayEngine("127.0.0.1:9"))
     assert "\n" not in str(caught.value)
+
+
+def test_without_an_address_a_cluster_of_its_own_is_started_and_ended(
+    cluster: Any, tmp_path: Path
+) -> None:
+    """Also where another one runs on this machine."""
+    import ray
+
+    source = made_shop(tmp_path / "shop", 10)
+    done = built(source, tmp_path, RayEngine(workers=1))
+    assert done.summary.shards[0].items == 10
+    assert not ray.is_initialized()
