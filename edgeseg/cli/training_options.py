@@ -46,8 +46,8 @@ DevicesOption = Annotated[
     int,
     typer.Option(
         min=1,
-        help="Share each step between so many GPUs (CPUs where JAX has none), with the same result. "
-        "Needs KERAS_BACKEND=jax.",
+        help="Share each step between so many GPUs, or CPUs where there is none; the result is "
+        "that of one. Needs KERAS_BACKEND=jax.",
     ),
 ]
 TeacherOption = Annotated[

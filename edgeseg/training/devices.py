@@ -67,10 +67,11 @@ def over_devices(count: int, batches: Mapping[str, int]) -> AbstractContextManag
     """Within it, networks that are built keep a copy on each device, and steps are shared.
 
     Args:
-        count, batches: as for :func:`chosen_devices`.
+        count: how many; at least 1, which changes nothing.
+        batches: samples in a step, by who says so.
 
     Raises:
-        DevicesError: as there, and at once.
+        DevicesError: as for :func:`chosen_devices`, and at once.
     """
     names = chosen_devices(count, batches)
     if not names:

@@ -23,8 +23,8 @@ _TRAIN, _VAL = 128, 16
 _STEPS = 48
 # An epoch is one step, so that the run's history has the loss of each, and the validation after it.
 _RECIPE: dict[str, Any] = {
-    "network": "compact",
-    "input_px": 64,
+    "network": "test_tiny",
+    "input_px": 96,
     "scale": 1 / 255,
     "offset": 0.0,
     "batch": 16,

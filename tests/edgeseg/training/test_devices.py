@@ -44,7 +44,14 @@ def on_jax(command: list[str], repository: Path, **variables: str) -> subprocess
     return subprocess.run(
         command,
         cwd=repository,
-        env={**environment, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", **variables},
+        env={
+            **environment,
+            "KERAS_BACKEND": "jax",
+            "JAX_PLATFORMS": "cpu",
+            # Compiling takes much longer than these steps do.
+            "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+            **variables,
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -93,12 +100,13 @@ def test_devices_share_a_step_and_give_one_curve(told: dict[str, Any]) -> None:
 @JAX
 @pytest.mark.slow
 def test_batch_normalization_sees_the_whole_batch(told: dict[str, Any]) -> None:
-    statistics = told["segmenter"]["statistics"]
-    for name, whole in statistics["1"].items():
-        # The same float32 sums in another order.
-        assert statistics["2"][name] == pytest.approx(whole, rel=1e-5, abs=1e-7)
-        # What a device would gather from its own half.
-        assert statistics["half"][name] != pytest.approx(whole, rel=1e-3)
+    values = np.random.default_rng(5).normal(size=8).astype(np.float32)
+    values[4:] += 10
+    # A device by itself would see a variance of about 1, and a mean of 0 or of 10.
+    assert values.var() > 20
+    for gathered in told["statistics"].values():
+        assert gathered["mean"] == pytest.approx(values.mean(), rel=1e-5)
+        assert gathered["variance"] == pytest.approx(values.var(), rel=1e-5)
 
 
 @JAX
@@ -204,7 +212,7 @@ def test_what_is_refused_whatever_the_backend(
     found = ["gpu:0", "gpu:1", "gpu:2"]
     monkeypatch.setattr(keras.distribution, "list_devices", lambda: found)
     assert chosen_devices(2, {"the recipe": 8}) == ("gpu:0", "gpu:1")
-    with pytest.raises(DevicesError, match="JAX has 3 of kind gpu$"):
+    with pytest.raises(DevicesError, match=r"JAX has 3 of kind gpu$"):
         chosen_devices(4, {"the recipe": 8})
     stages = {"the stage crops": 4, "the stage whole": 1}
     with pytest.raises(DevicesError, match="the stage whole has 1 samples"):
