@@ -42,7 +42,8 @@ _RECIPE: dict[str, Any] = {
 }  # fmt: skip
 # Each step adds float32 numbers in another order on two devices than on one: 6e-8 of the loss
 # apart at first, which the optimizer passes on from step to step.
-_FARTHEST = 1e-3
+_FARTHEST = 5e-3
+_FARTHEST_AT_FIRST = 1e-4
 
 
 def checks(place: Workbench) -> list[Check]:
@@ -53,7 +54,8 @@ def checks(place: Workbench) -> list[Check]:
             NAMES[0],
             (
                 Figure(f"{what}: largest difference of the loss", "<=", _FARTHEST, "{:.1e}"),
-                Figure(f"{what}: of the first step's loss", "told", form="{:.1e}"),
+                Figure(f"{what}: in the first 4 steps", "<=", _FARTHEST_AT_FIRST, "{:.1e}"),
+                Figure(f"{what}: one device's own, compiled otherwise", "told", form="{:.1e}"),
                 Figure(f"{what}: of the validation IoU", "told", form="{:.1e}"),
                 Figure(f"{what}: loss at the end over that of the first step", "told"),
                 Figure(f"{what}: time over one's (parts of one processor)", "told", form="{:.2f}"),
@@ -74,10 +76,13 @@ def _measure(place: Workbench) -> Sequence[float]:
     _write_part(table, folder / "split.csv")
     (folder / "recipe.json").write_text(json.dumps(_RECIPE))
     one, two = (_trained(folder, count) for count in (1, 2))
-    apart = np.abs(one["loss"] - two["loss"]) / one["loss"]
+    # The same sums in another order without any second device: what float32 does by itself.
+    otherwise = _trained(folder, 1, "JAX_DISABLE_MOST_OPTIMIZATIONS=1")
+    apart, yardstick = (np.abs(one["loss"] - ran["loss"]) / one["loss"] for ran in (two, otherwise))
     return [
         float(apart.max()),
-        float(apart[0]),
+        float(apart[:4].max()),
+        float(yardstick.max()),
         float(np.abs(one["score"] - two["score"]).max()),
         float(one["loss"][-4:].mean() / one["loss"][0]),
         # The first step's time is that of compiling.
@@ -98,12 +103,13 @@ def _write_part(table: Path, part: Path) -> None:
                 rows.writerow((*paths, row["split"]))
 
 
-def _trained(folder: Path, devices: int) -> dict[str, np.ndarray]:
+def _trained(folder: Path, devices: int, *variables: str) -> dict[str, np.ndarray]:
     """The run's history, a figure of each step after the other."""
+    output = folder / "-".join(("run", str(devices), *variables))
     command = [
-        "env", "KERAS_BACKEND=jax", "JAX_PLATFORMS=cpu", *EDGESEG, "train", "segmenter",
+        "env", "KERAS_BACKEND=jax", "JAX_PLATFORMS=cpu", *variables, *EDGESEG, "train", "segmenter",
         "--data", str(folder), "--recipe", str(folder / "recipe.json"),
-        "--devices", str(devices), "-o", str(folder / f"run{devices}"), "--json",
+        "--devices", str(devices), "-o", str(output), "--json",
     ]  # fmt: skip
     epochs = json.loads(run(command, "edgeseg train"))["epochs"]
     names = ("loss", "score", "seconds")

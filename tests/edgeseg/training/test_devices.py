@@ -30,9 +30,9 @@ NOT_JAX = pytest.mark.skipif(
     keras.backend.backend() == "jax", reason="of the backends that cannot, and this one can"
 )
 EDGESEG = (sys.executable, "-c", "import sys; from edgeseg.cli import main; sys.exit(main())")
-# The devices' sums are added in another order than one device's: 6e-8 of a float32 apart, which the
-# steps of Adam enlarge where a gradient is near 0. 3e-5 was seen in 40 steps; another seed moves the
-# same curve by 2e-1.
+# The devices' sums are added in another order than one's: 6e-8 of a float32 apart, which the steps
+# of Adam enlarge where a gradient is near 0. 3e-5 was seen in 40 steps; another seed moves the same
+# curve by 2e-1.
 LOSS_TOLERANCE = 3e-4
 # A bfloat16 has 8 bits, and the parts of a gradient are rounded to it before they are added: 2e-3
 # was seen in 12 steps.
