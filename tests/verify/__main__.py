@@ -16,6 +16,7 @@ from tests.verify import (
     compression,
     device,
     devices,
+    devices_parallel,
     handheld_page,
     label_page,
     labelling,
@@ -38,7 +39,7 @@ from tests.verify.workbench import REPOSITORY, Workbench
 
 # In the order in which a person meets them: label, what next, look again, and the two pages.
 PAGES = (labelling, active_order, second_look, label_page, handheld_page)
-SCALE = (scale, scale_kills, scale_large)
+SCALE = (scale, scale_kills, scale_large, devices_parallel)
 SUITES = {
     "main": ("segmentation", "parity", "retrieval", "latency", "handheld"),
     "compression": compression.NAMES,
