@@ -19,7 +19,7 @@ PIP_INSTALL = -m pip install --quiet --constraint constraints.txt
 PACKAGE_FILES = $(shell find edgeseg converters device_bench -type f -not -name '*.pyc')
 
 .PHONY: help demo test lint verify verify-compression verify-match verify-sync verify-bench
-.PHONY: verify-pages camvid
+.PHONY: verify-pages verify-scale camvid
 .PHONY: smoke docs test-long test-pythons test-aarch64 test-armv7 test-runtimes test-constrained clean
 
 help:
@@ -68,6 +68,10 @@ verify-bench: $(VENV)/.dev-installed
 # What the pages promise, in a real browser. Debian: apt-get install chromium
 verify-pages: $(VENV)/.dev-installed
 	$(BIN)/python -m tests.verify pages --record docs/figures.md
+
+# What builds beyond one machine promise, on a Ray cluster of node processes here; an hour, 24 GB.
+verify-scale: $(VENV)/.dev-installed
+	$(BIN)/python -m tests.verify scale --record docs/figures.md
 
 # The Tiramisu paper's table, trained and measured: for a machine with a GPU. Where that has JAX or
 # PyTorch and no TensorFlow: KERAS_BACKEND=jax python -m tests.verify.camvid

@@ -96,6 +96,10 @@ class DatasetError(EdgesegError):
     """A folder or CSV for training, evaluation or indexing cannot be used."""
 
 
+class DevicesError(EdgesegError):
+    """Training cannot be shared by the devices that were asked for."""
+
+
 class ServeError(EdgesegError):
     """A page cannot be served: a port in use, an address that is not this machine's."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from edgeseg.opencv import alike, cv2
 
 
 def box_mean(image: NDArray[Any], radius: int) -> NDArray[Any]:
@@ -16,6 +17,7 @@ def box_mean(image: NDArray[Any], radius: int) -> NDArray[Any]:
         image: `(H, W)` or `(H, W, C)`, float32 or float64, C at most 4.
         radius: The window is `2 * radius + 1` pixels wide; it may be wider than the picture.
     """
+    alike()
     side = 2 * radius + 1
     averaged: NDArray[Any] = cv2.blur(image, (side, side), borderType=cv2.BORDER_REFLECT)
     return averaged
@@ -28,6 +30,7 @@ def majority(mask: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
         mask: `(H, W)` uint8 of 0 and 1; its outermost pixels repeat beyond its frame.
         side: 3 or 5 is fast: a median of 8 bits.
     """
+    alike()
     voted: NDArray[np.uint8] = cv2.medianBlur(mask, side)
     return voted
 
@@ -39,6 +42,7 @@ def opened(mask: NDArray[np.bool_], radius: int) -> NDArray[np.bool_]:
         mask: `(H, W)` bool; what touches the frame counts as going on beyond it.
         radius: Of the disc, in pixels.
     """
+    alike()
     side = 2 * radius + 1
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
     kept: NDArray[np.bool_] = cv2.morphologyEx(mask.view(np.uint8), cv2.MORPH_OPEN, disc) != 0
@@ -65,6 +69,7 @@ def distance_inside(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
     Args:
         mask: `(H, W)` bool.
     """
+    alike()
     distance: NDArray[np.float32] = cv2.distanceTransform(
         mask.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5
     )
@@ -84,6 +89,7 @@ def hsv_histogram(
     Returns:
         `(bins[0] * bins[1] * bins[2],)` float32, hue slowest.
     """
+    alike()
     hsv = cv2.cvtColor(image, cv2.COLOR_RGB2HSV)
     # OpenCV's hue of 8 bits is in units of two degrees.
     counts = cv2.calcHist([hsv], [0, 1, 2], mask, list(bins), [0, 180, 0, 256, 0, 256])

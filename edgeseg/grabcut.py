@@ -8,9 +8,10 @@ confidence, which leaves it only what the network was unsure of.
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from edgeseg.opencv import alike, cv2
 
 MARGIN_PX = 5
 ITERATIONS = 3
@@ -115,6 +116,7 @@ def _cut(photo: NDArray[np.uint8], labels: NDArray[np.uint8], iterations: int) -
     foreground = np.zeros((1, 65), np.float64)
     # OpenCV's order is BGR. GrabCut itself takes any, but k-means' draws then differ.
     bgr = np.ascontiguousarray(photo[..., ::-1])
+    alike()
     cv2.setRNGSeed(_SEED)
     cv2.grabCut(bgr, labels, None, background, foreground, iterations, cv2.GC_INIT_WITH_MASK)
     mask: NDArray[np.bool_] = (labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)

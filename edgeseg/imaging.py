@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg.colours import parse_colour as parse_colour
+from edgeseg.opencv import alike, cv2
 from edgeseg.photo_file import MASK_THRESHOLD as MASK_THRESHOLD
 from edgeseg.photo_file import Photo as Photo
 from edgeseg.photo_file import PhotoSource as PhotoSource
@@ -25,9 +25,6 @@ from edgeseg.photo_file import read_photo as read_photo
 _MAX_EXACT_VALUES = 4_000_000
 # Of 255: above what OpenCV's float32 weights are off by, far below what a network sees.
 _TIE = 5e-5
-# x86-64 builds of OpenCV resize floats by Intel's library, whose results differ from OpenCV's own
-# code, the only one on other processors, by more than rounding: masks would have other edges.
-cv2.ipp.setUseIPP(False)
 
 
 @dataclass(frozen=True)
@@ -78,6 +75,7 @@ def resize(image: NDArray[Any], width: int, height: int) -> NDArray[Any]:
     """
     if image.shape[:2] == (height, width):
         return image
+    alike()
     rows, columns = image.shape[:2]
     if not (rows % 2 or columns % 2) and rows >= 8 * height and columns >= 8 * width:
         image = cv2.resize(image, (columns // 2, rows // 2), interpolation=cv2.INTER_AREA)
@@ -102,6 +100,7 @@ def _shrunk_alike(image: NDArray[np.uint8], width: int, height: int) -> NDArray[
 
 def resize_bilinear(image: NDArray[Any], width: int, height: int) -> NDArray[Any]:
     """Resize bilinearly whichever way, for smooth maps such as confidence masks."""
+    alike()
     resized: NDArray[Any] = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
     return resized
 

@@ -55,7 +55,8 @@ MAX_K = 10_000
 # What every JSON reader holds exactly.
 MAX_GENERATION = 2**53 - 1
 MAX_GOLDEN_QUERIES = 1_024
-# Warehouses of a retailer; what is published of each is listed in one file (`MAX_TARGETS_BYTES`).
+# Warehouses of a retailer. One file lists all that are published, in about 110 bytes each and their
+# names twice: a thousand of 200 ASCII characters are within `MAX_TARGETS_BYTES`.
 MAX_SHARDS = 1_000
 MAX_SHARD_NAME_CHARS = 200
 MAX_SHARD_LIST_BYTES = _MIB

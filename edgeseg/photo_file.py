@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +19,7 @@ from edgeseg import limits
 from edgeseg.errors import EdgesegError, PhotoError
 from edgeseg.files import read_bounded
 from edgeseg.jpeg_scans import without_fine_scans
+from edgeseg.opencv import alike, cv2
 from edgeseg.photo_header import HeaderError, PhotoHeader, read_header
 
 Photo = NDArray[np.uint8]
@@ -141,6 +141,7 @@ def _decode(
     enough_px: int | None = None,
     as_colour: bool = True,
 ) -> _Stored:
+    alike()
     data, label, header = _opened(source, name)
     # UNCHANGED keeps alpha and 16 bits and leaves the orientation to us: OpenCV's own handling of
     # it differs by format and by version.

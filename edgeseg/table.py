@@ -41,7 +41,9 @@ def located_rows(path: PathLike, required: Sequence[str]) -> Iterator[tuple[str,
     return rows_in(data, shown_path(path), required)
 
 
-def rows_in(data: bytes, name: str, required: Sequence[str]) -> Iterator[tuple[str, dict[str, str]]]:
+def rows_in(
+    data: bytes, name: str, required: Sequence[str]
+) -> Iterator[tuple[str, dict[str, str]]]:
     """The rows of a CSV's bytes, as ``located_rows`` gives them.
 
     Args:

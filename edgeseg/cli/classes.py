@@ -13,10 +13,13 @@ import typer
 from edgeseg.cli import console
 from edgeseg.cli.options import BundleOption, JsonOption, ThreadsOption
 from edgeseg.cli.training_options import (
+    DevicesOption,
     OutputOption,
     Precision,
     PrecisionOption,
     SeedOption,
+    check_devices,
+    prepare_keras,
     quiet_tensorflow,
 )
 
@@ -87,12 +90,13 @@ def train_classes(
     ] = None,
     seed: SeedOption = 0,
     precision: PrecisionOption = Precision.float32,
+    devices: DevicesOption = 1,
     as_json: JsonOption = False,
 ) -> None:
     """Train a network that tells classes apart; see ``TRAIN_HELP``."""
     console.settings.quiet = as_json
-    quiet_tensorflow()
-    with console.needs_extra("train"):
+    prepare_keras(devices)
+    with console.needs_extra("train", "jax"):
         # Its curves are drawn at the end: what is missing is told now.
         import matplotlib.figure  # noqa: F401
 
@@ -104,6 +108,7 @@ def train_classes(
         from edgeseg.training.report import write_curves
 
     chosen = with_stage_epochs(load_classes_recipe(recipe), epochs)
+    check_devices(devices, chosen.batches)
     with console.progress_reporter("reading photographs") as on_progress:
         dataset = load_classes(data, len(chosen.classes), on_progress)
     run = training.ClassesRun(chosen, dataset, seed, precision.value)
@@ -116,7 +121,7 @@ def train_classes(
             figures = ", ".join(f"{k} {v:.4g}" for k, v in record.items() if k != "epoch")
             console.print_note(f"{stage} {done}/{most[stage]}: {figures}")
 
-        histories = training.train_classes(run, output, on_epoch=on_epoch)
+        histories = training.train_classes(run, output, devices=devices, on_epoch=on_epoch)
     for stage, history in histories.items():
         write_curves(history.epochs, output / stage / "curves.png")
     checkpoint = output / training.CHECKPOINT_FILE
@@ -171,7 +176,7 @@ def eval_classes(
     predict: PredictClasses
     if checkpoint is not None:
         quiet_tensorflow()
-        with console.needs_extra("train"):
+        with console.needs_extra("train", "jax"):
             from edgeseg.training.checkpoint import load_checkpoint
             from edgeseg.training.class_predictor import ClassPredictor
 

@@ -30,11 +30,13 @@ EXIT_BROKEN_PIPE = 141
 EXTRA_MODULES: dict[str, frozenset[str]] = {
     "sync": frozenset({"securesystemslib", "tuf", "urllib3"}),
     "publish": frozenset({"cryptography", "fsspec", "securesystemslib", "tuf", "urllib3"}),
+    "scale": frozenset({"fsspec", "pandas", "pyarrow", "ray"}),
     "serve": frozenset({"anyio", "starlette", "uvicorn"}),
     "train": frozenset({"keras", "matplotlib", "safetensors", "tensorflow"}),
     "convert": frozenset(
         {"safetensors", "tensorflow", "tensorflow_model_optimization", "tf_keras", "zstandard"}
     ),
+    "jax": frozenset({"jax", "jaxlib"}),
     "peers": frozenset({"ai_edge_quantizer"}),
     "tflite": frozenset({"tflite_runtime"}),
 }
@@ -274,21 +276,21 @@ def progress(iterable: Iterable[T], total: int | None, label: str) -> Iterator[T
 
 
 @contextlib.contextmanager
-def needs_extra(extra: str) -> Iterator[None]:
+def needs_extra(*extras: str) -> Iterator[None]:
     """Around a literal import: says which extra to install when one of *its* modules is missing.
 
     Args:
-        extra: a name in ``EXTRA_MODULES``.
+        extras: names in ``EXTRA_MODULES``; the first that has the module is told.
 
     Raises:
-        MissingExtraError: a module of that extra is not installed.
+        MissingExtraError: a module of those extras is not installed.
     """
-    modules = EXTRA_MODULES[extra]
     try:
         yield
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
-        if missing not in modules:
+        extra = next((name for name in extras if missing in EXTRA_MODULES[name]), None)
+        if extra is None:
             raise
         raise MissingExtraError(
             f"{missing} is not installed; this command needs: pip install 'edgeseg[{extra}]'"

@@ -54,7 +54,7 @@ def fleet(
     if as_json:
         console.print_json(summary.to_dict() | {"unreadable": failures})
     else:
-        rows = [
+        rows: list[tuple[object, ...]] = [
             (
                 each.device,
                 each.standing,
@@ -69,10 +69,14 @@ def fleet(
             )
             for each in summary.devices
         ]
-        columns = (
+        columns: tuple[str, ...] = (
             "device", "standing", "generation", "behind", "hours ago", "syncs", "failed", "bytes",
             "seconds", "why",
         )  # fmt: skip
+        if any(each.shard is not None for each in summary.devices):
+            columns = (*columns[:2], "shard", *columns[2:])
+            shards = ["-" if each.shard is None else each.shard for each in summary.devices]
+            rows = [(*row[:2], own, *row[2:]) for row, own in zip(rows, shards, strict=True)]
         console.print_table(columns, rows)
         console.print_line(
             f"{summary.current} of {len(summary.devices)} devices are current at generation "

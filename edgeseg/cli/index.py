@@ -19,6 +19,7 @@ Examples:
   edgeseg index info shop.catalogue --json
 """
 
+
 def register(app: typer.Typer) -> None:
     """Add the command group to the application."""
     group = typer.Typer(

@@ -13,20 +13,20 @@ from edgeseg.cli import console
 from edgeseg.cli.options import BundleOption, JsonOption, ThreadsOption
 
 if TYPE_CHECKING:
-    from edgeseg.scale.building import Built, Description
     from edgeseg.scale.engine import Engine
+    from edgeseg.scale.plan import Built, Description
 
 _BUILD_HELP = """Build a catalogue: embed each item's picture and index the embeddings.
 
 ITEMS is a CSV with the columns `sku` and `image` (a path relative to the CSV; each further column
 becomes an attribute), or a folder, where each file's stem is its SKU.
 
-With --cache, what is embedded is kept in a folder: a build that was killed goes on, and the next one
-embeds the pictures that changed. ITEMS may then also be Parquet (columns `sku`, `image` with the
-pictures' bytes, and attributes) and, like each `image` of a CSV, an address such as s3://shop/pictures
-or https://shop/items.csv. --shard-by makes a folder of catalogues, one for each value of an
-attribute (`north;south` is two of them). --engine ray has the work done by a Ray cluster, whose nodes
-all see the cache folder. The catalogue is the same, whatever does the work.
+With --cache, what is embedded is kept in a folder: a build that was killed goes on, and the next
+one embeds the pictures that changed. ITEMS may then also be Parquet (columns `sku`, `image` with
+the pictures' bytes, and attributes) and, like each `image` of a CSV, an address such as
+s3://shop/pictures or https://shop/items.csv. --shard-by makes a folder of catalogues, one for each
+value of an attribute (`north;south` is two of them). --engine ray has the work done by a Ray
+cluster, whose nodes all see the cache folder. The catalogue is the same, whatever does the work.
 
 --forward keras runs the checkpoints that the bundle was made of, in batches, as a GPU needs them;
 on Ray each worker takes a GPU where the cluster has any. Its vectors differ from those of the
@@ -152,11 +152,12 @@ def build(
     if engine is EngineChoice.local and (address is not None or workers is not None):
         raise typer.BadParameter("--address and --workers are for --engine ray")
     from edgeseg.presets import open_bundle
-    from edgeseg.scale import building
     from edgeseg.scale.arrow import pyarrow
+    from edgeseg.scale.building import build as build_kept
+    from edgeseg.scale.plan import Plan, describe_by
 
     pyarrow()  # asked for before the work begins
-    plan = building.Plan(
+    plan = Plan(
         source=items,
         output=output,
         cache=cache,
@@ -165,17 +166,21 @@ def build(
         precision=precision.value,
     )
     if by_keras:
-        description = _by_keras(bundle, segmenter_checkpoint, embedder_checkpoint, threads)
+        description = _by_keras(bundle, segmenter_checkpoint, embedder_checkpoint, cache, threads)
     else:
-        description = building.describe_by(open_bundle(bundle), threads)
+        description = describe_by(open_bundle(bundle), cache, threads)
     doing = _engine(engine, address, workers, by_keras)
     with console.steps_reporter() as report:
-        built = building.build(plan, description, doing, report)
+        built = build_kept(plan, description, doing, report)
+    if built.written and shard_by is None and Path(items).exists():
+        from edgeseg.item_pictures import note_source
+
+        note_source(output, Path(items))
     _tell_built(built, output, as_json)
 
 
 def _by_keras(
-    bundle: Path | None, segmenter: Path | None, embedder: Path | None, threads: int
+    bundle: Path | None, segmenter: Path | None, embedder: Path | None, cache: Path, threads: int
 ) -> Description:
     from edgeseg.presets import checkpoint_path, open_bundle, preset_of
 
@@ -193,7 +198,7 @@ def _by_keras(
         from edgeseg.training.describing import describe_by_keras
         from edgeseg.training.originals import originals_of
 
-    return describe_by_keras(opened, originals_of(opened, segmenter, embedder), threads)
+    return describe_by_keras(opened, originals_of(opened, segmenter, embedder), cache, threads)
 
 
 def _engine(choice: EngineChoice, address: str | None, workers: int | None, by_gpu: bool) -> Engine:

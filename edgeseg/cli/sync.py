@@ -16,6 +16,7 @@ import typer
 from edgeseg.cli import console
 from edgeseg.cli.default_command import defaulting_to
 from edgeseg.cli.options import JsonOption, StoreOption
+from edgeseg.limits import MAX_SHARD_NAME_CHARS
 
 if TYPE_CHECKING:
     from edgeseg.sync.client import SyncOptions
@@ -34,6 +35,9 @@ publisher's root.json. Only what changed is fetched, from where a broken transfe
 use stays in use until the new generation is complete, signed as it has to be, and has answered its
 golden queries on this device. Matching goes on meanwhile, with `edgeseg match --store`.
 
+Of a publisher of shards, --shard names the one to follow: the first time, and later to move to
+another, whose generation replaces what is in use once it is ready.
+
 Metadata that has expired never replaces anything, and never stops matching.
 
 --every syncs again and again: the pause is up to a tenth longer or shorter, so that a fleet does
@@ -45,6 +49,7 @@ Examples:
 \b
   edgeseg sync https://cdn.example/edgeseg --root root.json
   edgeseg sync https://cdn.example/edgeseg --every 15m --report-to https://fleet.example/reports
+  edgeseg sync https://cdn.example/warehouses --root root.json --shard Hamburg
   edgeseg sync now /media/stick/edgeseg
 """
 
@@ -60,6 +65,7 @@ Examples:
 _ROLL_BACK_HELP = """Put the generation before into use again.
 
 The one that was in use is left alone by later syncs; the next one that is published is taken.
+After a move to another shard, the shard before is followed again.
 
 Examples:
 
@@ -97,6 +103,10 @@ def sync_now(
         Path | None,
         typer.Option(metavar="ROOT_JSON", help="The publisher's root.json; needed the first time."),
     ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="The shard to follow; the store remembers it."),
+    ] = None,
     every: Annotated[
         str | None, typer.Option(metavar="TIME", help="Sync again and again: 90s, 15m, 2h, 1d.")
     ] = None,
@@ -121,6 +131,9 @@ def sync_now(
     """Sync; see ``_NOW_HELP``."""
     console.settings.quiet = as_json
     interval_s = None if every is None else _interval_s(every)
+    # Also what a terminal gave in another encoding than it said.
+    if shard is not None and not (shard.isprintable() and len(shard) <= MAX_SHARD_NAME_CHARS):
+        raise typer.BadParameter(f"{ascii(shard)[:40]} is no name of a shard")
     with console.needs_extra("sync"):
         from edgeseg.sync.client import SyncOptions
     from edgeseg import limits
@@ -134,6 +147,7 @@ def sync_now(
         device=device,
         report_to=report_to,
         retry_refused=retry_refused,
+        shard=shard,
     )
     there = Store(store or default_store())
     if interval_s is None:
@@ -174,15 +188,18 @@ def _again_and_again(
 
 
 def _print(report: SyncReport, as_json: bool, in_lines: bool = False) -> None:
+    from edgeseg.sync.state import generation_told
+
+    told = generation_told(report.to_generation, report.shard)
     if as_json and in_lines:
         console.print_line(json.dumps(report.to_dict()))
     elif as_json:
         console.print_json(report.to_dict())
     elif report.result == "current":
-        console.print_line(f"generation {report.to_generation} is the newest")
+        console.print_line(f"{told} is the newest")
     else:
         console.print_line(
-            f"generation {report.to_generation} is in use: {report.received_bytes:,} bytes in "
+            f"{told} is in use: {report.received_bytes:,} bytes in "
             f"{report.seconds:.1f} s" + (f", {report.deltas} deltas" if report.deltas else "")
         )
 
@@ -207,6 +224,8 @@ def status(store: StoreOption = None, as_json: JsonOption = False) -> None:
     document = {
         "store": str(there.folder),
         "generation": state.active.generation,
+        "shard": state.active.shard,
+        "moving_to_shard": None if state.shard == state.active.shard else state.shard,
         "published": time_text(state.active.published),
         "activated": time_text(state.active.activated),
         "age": state.age_told(now()),
@@ -240,6 +259,6 @@ def roll_back(store: StoreOption = None, as_json: JsonOption = False) -> None:
     state = client.roll_back(Store(store or default_store()))
     assert state.active is not None
     if as_json:
-        console.print_json({"generation": state.active.generation})
+        console.print_json({"generation": state.active.generation, "shard": state.active.shard})
         return
-    console.print_line(f"generation {state.active.generation} is in use again")
+    console.print_line(f"{state.active.called} is in use again")

@@ -15,6 +15,7 @@ from edgeseg.cli.training_data import read_training_data
 from edgeseg.cli.training_gate import JudgedRun, judge_run
 from edgeseg.cli.training_options import (
     BackgroundsOption,
+    DevicesOption,
     EpochsOption,
     OutputOption,
     Precision,
@@ -25,7 +26,8 @@ from edgeseg.cli.training_options import (
     TeacherNotesOption,
     TeacherOption,
     UnlabelledOption,
-    quiet_tensorflow,
+    check_devices,
+    prepare_keras,
 )
 
 if TYPE_CHECKING:
@@ -61,6 +63,7 @@ Examples:
       --teacher runs/teacher/segmenter.safetensors --unlabelled photos/ -o runs/taught
   edgeseg train segmenter --from old.safetensors --data labels/ --replay snapshots/ --gate \\
       -o runs/again
+  KERAS_BACKEND=jax edgeseg train segmenter --data snapshots/ --devices 4 -o runs/shared
 """
 
 _EMBEDDER_HELP = """Train an embedder to find an item's catalogue picture from its snapshot.
@@ -125,12 +128,13 @@ def segmenter(
     epochs: EpochsOption = None,
     seed: SeedOption = 0,
     precision: PrecisionOption = Precision.float32,
+    devices: DevicesOption = 1,
     as_json: JsonOption = False,
 ) -> None:
     """Train a segmenter; see ``_SEGMENTER_HELP``."""
     console.settings.quiet = as_json
-    quiet_tensorflow()
-    with console.needs_extra("train"):
+    prepare_keras(devices)
+    with console.needs_extra("train", "jax"):
         import keras
 
         from edgeseg.training import report, start
@@ -146,6 +150,7 @@ def segmenter(
     if recipe is None and replay and checkpoint is not None:
         chosen = start.retraining(chosen, checkpoint)
     chosen = with_epochs(chosen, epochs)
+    check_devices(devices, {"the recipe": chosen.batch})
     begun = start.begin(chosen, checkpoint, encoder, seed)
     found = read_training_data(
         data,
@@ -170,7 +175,7 @@ def segmenter(
         replayed=found.replayed,
     )
     with _progress(chosen.epochs) as callbacks:
-        history = training.train_segmenter(run, output, **callbacks)
+        history = training.train_segmenter(run, output, devices=devices, **callbacks)
     best = output / training.CHECKPOINT_FILE
     report.write_curves(history.epochs, output / "curves.png")
     report.write_contact_sheet(
@@ -202,12 +207,13 @@ def embedder(
     epochs: EpochsOption = None,
     seed: SeedOption = 0,
     precision: PrecisionOption = Precision.float32,
+    devices: DevicesOption = 1,
     as_json: JsonOption = False,
 ) -> None:
     """Train an embedder; see ``_EMBEDDER_HELP``."""
     console.settings.quiet = as_json
-    quiet_tensorflow()
-    with console.needs_extra("train"):
+    prepare_keras(devices)
+    with console.needs_extra("train", "jax"):
         from edgeseg.training import embedder as training
         from edgeseg.training import instances, report, start
         from edgeseg.training.backgrounds import read_pictures
@@ -217,6 +223,7 @@ def embedder(
     from edgeseg.segmenter import Segmenter
 
     chosen = with_epochs(load_recipe(EmbedderRecipe, recipe), epochs)
+    check_devices(devices, {"the recipe": chosen.batch})
     model = read_bounded(teacher, MAX_BUNDLE_BYTES, "teacher") if teacher is not None else None
     with console.progress_reporter("composing snapshots") as on_progress:
         items = instances.load_instances(
@@ -233,7 +240,7 @@ def embedder(
         precision=precision.value,
     )
     with _progress(chosen.epochs) as callbacks:
-        history = training.train_embedder(run, output, **callbacks)
+        history = training.train_embedder(run, output, devices=devices, **callbacks)
     report.write_curves(history.epochs, output / "curves.png")
     _tell(history, output / training.CHECKPOINT_FILE, as_json)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from edgeseg.cli import console
 
 
 class Precision(str, Enum):
@@ -39,6 +42,14 @@ SeedOption = Annotated[int, typer.Option(min=0, help="Of the weights and every r
 PrecisionOption = Annotated[
     Precision, typer.Option(help="bfloat16 is faster where the machine has instructions for it.")
 ]
+DevicesOption = Annotated[
+    int,
+    typer.Option(
+        min=1,
+        help="Share each step between so many GPUs, or CPUs where there is none; the result is "
+        "that of one. Needs KERAS_BACKEND=jax.",
+    ),
+]
 TeacherOption = Annotated[
     Path | None, typer.Option(metavar="CHECKPOINT", help="A larger segmenter to learn from.")
 ]
@@ -57,6 +68,36 @@ UnlabelledOption = Annotated[
         help="Photographs without masks, for the teacher to label. Repeatable.",
     ),
 ]
+
+
+def prepare_keras(devices: int) -> None:
+    """Sets what Keras's backends read when they are imported.
+
+    Args:
+        devices: how many are to share the training.
+    """
+    from edgeseg.training.cpu_devices import divide_processor
+
+    quiet_tensorflow()
+    if devices > 1:
+        divide_processor(devices)
+
+
+def check_devices(devices: int, batches: Mapping[str, int]) -> None:
+    """Says which devices will train, before anything is read or made.
+
+    Args:
+        devices: how many are asked for.
+        batches: samples in a step, by who says so.
+
+    Raises:
+        DevicesError: they are not to be had, or cannot share a step.
+    """
+    from edgeseg.training.devices import chosen_devices
+
+    if names := chosen_devices(devices, batches):
+        of_one = " (parts of one processor, to try it: no faster)" if "cpu:0" in names else ""
+        console.print_note(f"each step is shared by {', '.join(names)}{of_one}")
 
 
 def quiet_tensorflow() -> None:

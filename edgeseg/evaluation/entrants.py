@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from edgeseg import imaging
 from edgeseg.colour_descriptor import normalized
+from edgeseg.description import EmbedsPictures, SegmentsPictures, catalogue_views
 from edgeseg.errors import ModelContractError
 from edgeseg.evaluation.peers import PrincipalComponents
 from edgeseg.evaluation.retrieval import Background, Query, query_picture
 from edgeseg.imaging import Photo
-from edgeseg.description import EmbedsPictures, SegmentsPictures, catalogue_views
 from edgeseg.items import Item
 
 Vectors = NDArray[np.float32]

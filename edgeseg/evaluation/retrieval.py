@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg import imaging
+from edgeseg.description import SegmentsPictures
 from edgeseg.embedder import studio_crop
 from edgeseg.errors import DatasetError
 from edgeseg.evaluation.bootstrap import mean_interval
 from edgeseg.evaluation.labelled import LabelledPhoto
 from edgeseg.evaluation.segmentation import read_pair
 from edgeseg.grabcut import grabcut_mask
-from edgeseg.description import SegmentsPictures
 from edgeseg.matcher import Matcher
 from edgeseg.postprocess import Segmentation, bounding_box, cutout_on_white
 from edgeseg.table import read_table

@@ -6,6 +6,7 @@ A shard is the part of a catalogue that one place needs, such as a warehouse.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,13 +104,32 @@ class ShardList:
         fields.done()
         if len({each.name for each in shards}) != len(shards):
             raise FormatError(f"{what} lists a shard twice")
+        check_slugs(each.name for each in shards)
         return listed
 
 
 def shard_slug(name: str) -> str:
     """A shard's name as files and published names can have it: ``Köln Süd`` is ``k-ln-s-d-...``.
 
-    Different names have different slugs: where letters were lost, a digest of the name follows.
+    Different names have different slugs, as good as always: where letters were lost, a part of a
+    digest of the name follows.
     """
     plain = _NOT_IN_NAMES.sub("-", name.lower()).strip("-")[:_MAX_SLUG_CHARS]
-    return plain if plain == name else f"{plain or 'shard'}-{sha256_hex(name.encode())[:8]}"
+    if plain and plain == name:
+        return plain
+    return f"{plain or 'shard'}-{sha256_hex(name.encode())[:8]}"
+
+
+def check_slugs(names: Iterable[str]) -> None:
+    """Refuse names of shards that would share a file.
+
+    Raises:
+        FormatError: two have one slug, as a name that was made after another's slug has.
+    """
+    by_slug: dict[str, str] = {}
+    for name in names:
+        other = by_slug.setdefault(shard_slug(name), name)
+        if other != name:
+            raise FormatError(
+                f"shards {other!r} and {name!r} would both be called {shard_slug(name)}: rename one"
+            )

@@ -82,6 +82,11 @@ def check_base(base: CatalogueData, delta: Delta) -> None:
         raise DeltaError("the delta answers other golden queries than the catalogue has")
 
 
+def same_items(base: CatalogueData, wanted: CatalogueData) -> bool:
+    """Whether two catalogues have the same items of the same kind, whatever else they are like."""
+    return _kind(base) == _kind(wanted) and not changes_between(base, wanted)
+
+
 def changes_between(base: CatalogueData, wanted: CatalogueData) -> Changes:
     """What has to change in ``base`` for its items to be those of ``wanted``.
 

@@ -33,7 +33,9 @@ class Step:
     reason: str = ""
 
 
-def next_generation(base: CatalogueData, wanted: CatalogueData) -> Step:
+def next_generation(
+    base: CatalogueData, wanted: CatalogueData, generation: int | None = None
+) -> Step:
     """From what scanners have to the items that they are to have.
 
     The delta is applied as a scanner will apply it, and golden queries are asked; where they are
@@ -43,8 +45,9 @@ def next_generation(base: CatalogueData, wanted: CatalogueData) -> Step:
     Args:
         base: what scanners have.
         wanted: freshly made.
+        generation: its number, above the base's; None for the next.
     """
-    generation = base.generation + 1
+    generation = base.generation + 1 if generation is None else generation
     snapshot = replace(wanted, generation=generation, digest="")
     try:
         delta, after = make_delta(base, wanted, generation)

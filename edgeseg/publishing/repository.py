@@ -26,7 +26,6 @@ from edgeseg.errors import SignatureError, SyncError
 from edgeseg.files import read_bounded
 from edgeseg.publishing.host import Host
 from edgeseg.publishing.keys import ANCHOR_NAME, Keys
-from edgeseg.sync.release import RELEASE_NAME, Release
 from edgeseg.sync.trust import METADATA_FOLDER, TARGETS_FOLDER, url_path
 
 _Payload = TypeVar("_Payload", Targets, Snapshot, Timestamp)
@@ -92,18 +91,10 @@ class Repository:
         """The newest root metadata."""
         return self.roots[-1]
 
-    def release(self) -> Release | None:
-        """The newest one; None before the first.
-
-        Raises:
-            EdgesegError: it is missing or altered.
-        """
-        target = self.target(RELEASE_NAME)
-        return None if target is None else Release.from_bytes(self.read_target(target))
-
-    def target(self, name: str) -> TargetFile | None:
-        """A published file."""
-        return None if self.targets is None else self.targets.signed.targets.get(name)
+    @property
+    def listed(self) -> dict[str, TargetFile]:
+        """The files that are published, by their names."""
+        return {} if self.targets is None else dict(self.targets.signed.targets)
 
     def read_target(self, target: TargetFile) -> bytes:
         """A published file's bytes, checked.

@@ -8,8 +8,8 @@ from datetime import datetime
 from tuf.api.metadata import TargetFile
 
 from edgeseg.publishing.keys import Keys, rotated_root
+from edgeseg.publishing.releases import put_release, read_releases
 from edgeseg.publishing.repository import Expiry, Repository, open_repository
-from edgeseg.sync.release import RELEASE_NAME
 
 
 def rotate(
@@ -34,16 +34,16 @@ def rotate(
 
 
 def _dated(repository: Repository, now: datetime) -> list[TargetFile] | None:
-    """The files with a release of now, where its date is ahead; None where it is not.
+    """The files with releases of now, where their dates are ahead; None where none is.
 
     Scanners take a release's date for a floor below their clocks until there are new keys.
     """
-    release = repository.release()
-    if release is None or release.published <= now or repository.targets is None:
-        return None
-    document = replace(release, published=now.replace(microsecond=0)).to_bytes()
-    listed = repository.targets.signed.targets
-    return [
-        *(each for name, each in listed.items() if name != RELEASE_NAME),
-        repository.put(RELEASE_NAME, document),
+    moment = now.replace(microsecond=0)
+    dated = [
+        put_release(repository, replace(release, published=moment))
+        for release in read_releases(repository).values()
+        if release.published > now
     ]
+    if not dated:
+        return None
+    return list((repository.listed | {target.path: target for target in dated}).values())

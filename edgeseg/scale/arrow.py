@@ -36,9 +36,12 @@ def open_parquet(file: str) -> Iterator[Any]:
     """
     parquet = pyarrow().parquet
     if not is_address(file):
-        with parquet.ParquetFile(file) as opened:
+        with parquet.ParquetFile(file, page_checksum_verification=True) as opened:
             yield opened
         return
     files, path = file_system(file, "scale")
-    with files.open(path, "rb") as source, parquet.ParquetFile(source) as opened:
+    with (
+        files.open(path, "rb") as source,
+        parquet.ParquetFile(source, page_checksum_verification=True) as opened,
+    ):
         yield opened

@@ -1,7 +1,7 @@
 """A build from its list to its catalogues: list, look, describe what is new, assemble.
 
-All that takes time is kept in the cache folder as soon as it is done, and found there again: a build
-that was killed goes on, and one of tomorrow does what changed since.
+All that takes time is kept in the cache folder as soon as it is done, and found there again: a
+build that was killed goes on, and one of tomorrow does what changed since.
 """
 
 from __future__ import annotations
@@ -13,104 +13,28 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
-from edgeseg.description import description_digest, open_describer
-from edgeseg.embedder import Embedder
+from edgeseg import limits
 from edgeseg.errors import DatasetError, EdgesegError
 from edgeseg.files import made_folder, pieces_of, sha256_hex, write_atomic
-from edgeseg.formats.bundle import Bundle
 from edgeseg.formats.catalogue_file import KIND, SUFFIX
-from edgeseg.formats.codes import DEFAULT_PRECISION
-from edgeseg.formats.shard_list import Shard, ShardList
+from edgeseg.formats.shard_list import Shard, ShardList, check_slugs
 from edgeseg.lock import Lock
 from edgeseg.scale.assembly import ShardDone, ShardWork, found_assembled, write_items
-from edgeseg.scale.chunk import CHUNK_PICTURES, write_chunks
+from edgeseg.scale.chunk import write_chunks
 from edgeseg.scale.engine import Engine
 from edgeseg.scale.ledger import Ledger
 from edgeseg.scale.listing import Listed, read_list
+from edgeseg.scale.plan import Built, Description, Plan
 from edgeseg.scale.summary import Summary
-from edgeseg.scale.worker import DescribesPictures, Work
+from edgeseg.scale.worker import Work
 
 OnProgress = Callable[[str, int, int], None]
 # A list's length is known at its end.
 _TOLD_EVERY = 1000
 # The rest is in the file of them all.
 _TOLD_UNREADABLE = 20
-
-
-@dataclass(frozen=True)
-class Description:
-    """What describes the pictures of a build.
-
-    Attributes:
-        digest: names everything that a vector depends on beside its picture.
-        embedder_digest: names the embedder, for whoever searches.
-        dim: length of the vectors.
-        open_describer: makes it, in a worker.
-    """
-
-    digest: str
-    embedder_digest: str
-    dim: int
-    open_describer: Callable[[], DescribesPictures]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What to build.
-
-    Attributes:
-        source: path or address of the list, see :func:`edgeseg.scale.listing.read_list`.
-        output: the catalogue; with ``shard_by``, the folder of catalogues.
-        cache: folder of what is kept between builds, that every worker sees.
-        shard_by: the attribute that shards are made by; None makes one catalogue.
-        skip_unreadable: build of what can be read.
-        precision: what is kept of the embeddings, see :class:`edgeseg.formats.codes.Codes`.
-        chunk_pictures: how many a worker does in one go.
-    """
-
-    source: str
-    output: Path
-    cache: Path
-    shard_by: str | None = None
-    skip_unreadable: bool = False
-    precision: str = DEFAULT_PRECISION
-    chunk_pictures: int = CHUNK_PICTURES
-
-
-@dataclass(frozen=True)
-class Built:
-    """What a build came to.
-
-    Attributes:
-        summary: its figures.
-        written: whether there is an output; False where pictures cannot be read and
-            ``skip_unreadable`` was not set.
-        unreadable: the first of those that are in no catalogue: SKU, place, reason.
-        unreadable_file: a CSV of all of them; None where there is none.
-    """
-
-    summary: Summary
-    written: bool
-    unreadable: list[tuple[str, str, str]]
-    unreadable_file: Path | None
-
-
-def describe_by(bundle: Bundle, threads: int = 1) -> Description:
-    """Description by a bundle's networks.
-
-    Raises:
-        ModelContractError: the bundle has no embedder, or networks and manifest disagree.
-    """
-    embedder = Embedder(bundle)
-    return Description(
-        description_digest(bundle),
-        embedder.digest,
-        embedder.dim,
-        partial(open_describer, bundle, threads),
-    )
 
 
 def build(
@@ -133,7 +57,7 @@ def build(
         EdgesegError: another build uses the cache, or something cannot be written.
     """
     tell = on_progress or (lambda _step, _done, _all: None)
-    home = made_folder(plan.cache / description.digest[:16])
+    home = made_folder(plan.home(description))
     parts = made_folder(home / "parts")
     with Lock(home / "lock"), engine:
         for left in home.glob("work-*"):
@@ -171,6 +95,7 @@ class _Build:
             self.summary.items = self.ledger.list_items(self._counted(lines), sharded=sharded)
         if not self.summary.items:
             raise DatasetError(f"{self.plan.source} has no items")
+        self._check_shards()
         with self.summary.step("describe"):
             self._describe()
         first = self._tell_unreadable()
@@ -198,6 +123,26 @@ class _Build:
     @property
     def _catalogues(self) -> Path:
         return self.home / "catalogues"
+
+    def _check_shards(self) -> None:
+        """Before the work, what it could not be put out as."""
+        if self.plan.shard_by is None:
+            return
+        names = self.ledger.shards()
+        if not names:
+            raise DatasetError(f"no item of {self.plan.source} says its {self.plan.shard_by}")
+        if len(names) > limits.MAX_SHARDS:
+            raise DatasetError(
+                f"{len(names)} values of {self.plan.shard_by}, and at most {limits.MAX_SHARDS} "
+                "shards are built"
+            )
+        for name in names:
+            if len(name) > limits.MAX_SHARD_NAME_CHARS:
+                raise DatasetError(
+                    f"the shard {name[:40]!a}... has a name of more than "
+                    f"{limits.MAX_SHARD_NAME_CHARS} characters"
+                )
+        check_slugs(names)
 
     def _counted(self, lines: Iterator[Listed]) -> Iterator[Listed]:
         for count, line in enumerate(lines, start=1):
@@ -295,12 +240,23 @@ class _Build:
             self._copy(shards[0][1], self.plan.output)
             return
         made_folder(self.plan.output)
+        before = _files_of(self.plan.output)
         listed = []
         for done, path in shards:
             shard = Shard(done.name, done.items, done.digest)
             self._copy(path, self.plan.output / shard.file_name)
             listed.append(shard)
         ShardList(self.plan.shard_by, tuple(listed)).write(self.plan.output)
+        for gone in before - {shard.file_name for shard in listed}:
+            (self.plan.output / gone).unlink(missing_ok=True)
 
     def _copy(self, source: Path, target: Path) -> None:
         write_atomic(target, pieces_of(source, 0, KIND.max_bytes, "catalogue"))
+
+
+def _files_of(folder: Path) -> set[str]:
+    """The catalogues of a build before, of which a shard may be gone now."""
+    try:
+        return {shard.file_name for shard in ShardList.read(folder).shards}
+    except EdgesegError:
+        return set()

@@ -22,38 +22,11 @@ from numpy.typing import NDArray
 from edgeseg.errors import DatasetError, EdgesegError, FormatError
 from edgeseg.files import shown_path
 from edgeseg.items import Item
+from edgeseg.scale.ledger_file import connected
 from edgeseg.scale.listing import Listed
 from edgeseg.scale.part import part_names, part_path, read_found
 from edgeseg.scale.place import Place
 
-FORMAT_VERSION = 1
-# "ESLD": tells a ledger from another program's database.
-_APPLICATION_ID = 0x45534C44
-_SCHEMA = """
-CREATE TABLE parts (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
-CREATE TABLE vectors (              -- of pictures, by their bytes
-    sha256 BLOB PRIMARY KEY, part INTEGER NOT NULL, row INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE faults (               -- of bytes that are no picture
-    sha256 BLOB PRIMARY KEY, reason TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE places (               -- what was there when it was read
-    address TEXT PRIMARY KEY, stamp TEXT NOT NULL, sha256 BLOB NOT NULL
-) WITHOUT ROWID;
-"""
-_BUILD_SCHEMA = """
-CREATE TEMP TABLE items (           -- of the build at hand, in the order of its list
-    id INTEGER PRIMARY KEY, sku TEXT NOT NULL UNIQUE, address TEXT NOT NULL, stamp TEXT NOT NULL,
-    attributes TEXT NOT NULL        -- JSON
-);
-CREATE TEMP TABLE members (
-    shard TEXT NOT NULL, sku TEXT NOT NULL, PRIMARY KEY (shard, sku)
-) WITHOUT ROWID;
-CREATE INDEX temp.members_by_sku ON members (sku);
-CREATE TEMP TABLE failures (        -- places that could not be read now; another time they may be
-    address TEXT PRIMARY KEY, reason TEXT NOT NULL
-) WITHOUT ROWID;
-"""
 _BLOCK_ROWS = 4096
 
 
@@ -84,7 +57,8 @@ class Ledger:
 
     def __init__(self, path: Path, parts: Path) -> None:
         self._path, self._parts = path, parts
-        self._connection = self._opened()
+        with self._told():
+            self._connection = connected(path)
 
     def __enter__(self) -> Ledger:
         return self
@@ -230,8 +204,9 @@ class Ledger:
     def described(self, shard: str) -> Iterator[Described]:
         """A shard's items whose picture is described, by SKU."""
         rows = self._rows(
-            "SELECT i.sku, i.attributes, sha256, parts.name, v.row FROM members m JOIN items i USING (sku) "
-            "JOIN places USING (address) JOIN vectors v USING (sha256) "
+            "SELECT i.sku, i.attributes, sha256, parts.name, v.row "
+            "FROM members m JOIN items i USING (sku) JOIN places USING (address) "
+            "JOIN vectors v USING (sha256) "
             "JOIN parts ON parts.id = v.part WHERE m.shard = ? AND i.address NOT IN "
             "(SELECT address FROM failures) ORDER BY i.sku",
             (shard,),
@@ -276,36 +251,3 @@ class Ledger:
             yield
         except sqlite3.Error as error:
             raise EdgesegError(f"{shown_path(self._path)}: {error}") from error
-
-    def _opened(self) -> sqlite3.Connection:
-        try:
-            return self._connected()
-        except sqlite3.DatabaseError as error:
-            if isinstance(error, sqlite3.OperationalError):
-                raise EdgesegError(f"{shown_path(self._path)}: {error}") from error
-        for path in (self._path, self._path.with_name(f"{self._path.name}-journal")):
-            path.unlink(missing_ok=True)
-        with self._told():
-            return self._connected()
-
-    def _connected(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, isolation_level=None)
-        try:
-            connection.execute("PRAGMA trusted_schema = OFF")
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version not in (0, FORMAT_VERSION):
-                raise sqlite3.DatabaseError("of another version")
-            if version == 0:
-                for statement in _SCHEMA.split(";\n"):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-                connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
-            for statement in _BUILD_SCHEMA.split(";\n"):
-                connection.execute(statement)
-            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-            if found != "ok":
-                raise sqlite3.DatabaseError(found)
-        except BaseException:
-            connection.close()
-            raise
-        return connection

@@ -157,7 +157,8 @@ def _lines_of_table(file: str, stamp: str) -> Iterator[tuple[Item, Place]]:
 
 
 def _item_of_cells(cells: dict[str, Any], where: str) -> Item:
-    texts = {name: " ".join(str(value).split()) for name, value in cells.items() if value is not None}
+    filled = {name: value for name, value in cells.items() if value is not None}
+    texts = {name: " ".join(str(value).split()) for name, value in filled.items()}
     item = Item(texts.pop("sku", ""), {name: value for name, value in texts.items() if value})
     try:
         check_item(item)

@@ -88,7 +88,9 @@ def write_part(path: Path, found: Sequence[Found], dim: int) -> None:
     ).replace_schema_metadata({_VERSION_KEY: str(FORMAT_VERSION)})
     sink = arrow.BufferOutputStream()
     # Vectors of unit length look like noise: only the texts are worth a dictionary.
-    arrow.parquet.write_table(table, sink, use_dictionary=["reason"], compression="zstd")
+    arrow.parquet.write_table(
+        table, sink, use_dictionary=["reason"], compression="zstd", write_page_checksum=True
+    )
     made_folder(path.parent)
     write_atomic(path, memoryview(sink.getvalue()).tobytes())
 
@@ -100,7 +102,10 @@ def read_found(path: Path) -> Iterator[tuple[int, Found, bool]]:
         FormatError: it is damaged, or no part.
     """
     for start, columns in _columns(path, ["address", "stamp", "sha256", "reason", "embedding"]):
-        texts = [columns.column(index).to_pylist() for index in range(4)]
+        try:
+            texts = [columns.column(index).to_pylist() for index in range(4)]
+        except UnicodeDecodeError as error:
+            raise FormatError(f"{shown_path(path)}: damaged ({error})") from error
         has = columns.column(4).is_valid().to_pylist()
         for row, (address, stamp, sha256, reason, there) in enumerate(
             zip(*texts, has, strict=True), start

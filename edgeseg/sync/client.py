@@ -18,14 +18,15 @@ from edgeseg.files import cannot
 from edgeseg.sync import outbox, trust
 from edgeseg.sync import report as reports
 from edgeseg.sync.clock import ClockFloor, now
+from edgeseg.sync.compatibility import Device, check_compatible
 from edgeseg.sync.confirmations import ConfirmationLog
 from edgeseg.sync.install import OnProgress, install
 from edgeseg.sync.plan import check_forward
 from edgeseg.sync.probe import probe
-from edgeseg.sync.release import Device, check_compatible
 from edgeseg.sync.report import SyncReport
 from edgeseg.sync.state import Installed, State
 from edgeseg.sync.store import Store
+from edgeseg.sync.subscription import Subscription
 from edgeseg.sync.transfer.caps import Caps
 from edgeseg.sync.transfer.transport import Transport
 
@@ -41,6 +42,7 @@ class SyncOptions:
         device: its name in reports; None takes the host's.
         report_to: where reports are sent: an address or a folder; None sends none.
         retry_refused: take a release also when it was rolled back.
+        shard: to follow from now on; None follows what the store remembers.
     """
 
     root: bytes | None = None
@@ -49,6 +51,7 @@ class SyncOptions:
     device: str | None = None
     report_to: str | None = None
     retry_refused: bool = False
+    shard: str | None = None
 
 
 @dataclass
@@ -62,6 +65,11 @@ class _Run:
     state: State
     published: int | None = None
     deltas: int = 0
+
+    @property
+    def shard(self) -> str | None:
+        """What is followed."""
+        return self.state.shard if self.options.shard is None else self.options.shard
 
 
 def sync(
@@ -105,6 +113,7 @@ def sync(
             _report(result, options.device or platform.node(), before, run.state.active),
             published_generation=run.published,
             deltas=run.deltas,
+            shard=run.shard,
             received_bytes=caps.received_bytes,
             requests=caps.requests,
             seconds=round(time.monotonic() - started_s, 3),
@@ -160,6 +169,7 @@ def _report(
         from_generation=None if before is None else before.generation,
         to_generation=None if after is None else after.generation,
         edgeseg=__version__,
+        shard=None if after is None else after.shard,
     )
 
 
@@ -178,7 +188,8 @@ def _synced(run: _Run) -> str:
         trust.enrol(store.trust, options.root)
     moment = now()
     floor = ClockFloor(run.state.clock_floor, run.state.root_version)
-    refreshed = trust.refresh(store.trust, run.transport, moment, floor)
+    subscription = Subscription(run.shard, heard_of=run.shard == run.state.shard)
+    refreshed = trust.refresh(store.trust, run.transport, moment, floor, subscription)
     release = refreshed.release
     run.published = release.generation
     check_forward(run.state, release, refreshed.root_version)
@@ -188,6 +199,7 @@ def _synced(run: _Run) -> str:
         root_version=refreshed.root_version,
         refreshed=moment,
         expires=refreshed.expires,
+        shard=subscription.shard,
     )
     _save(run, heard)
     active = _usable(store, run.state.active)
@@ -196,15 +208,21 @@ def _synced(run: _Run) -> str:
         store.sweep(run.state)
         return "current"
     check_compatible(release, this_device())
-    if refreshed.release_digest in run.state.refused and not options.retry_refused:
+    if refreshed.refusal in run.state.refused and not options.retry_refused:
+        following = "next one" if release.shard is None else "next one that brings something else"
         raise ProbeError(
             f"generation {release.generation} was rolled back on this device and is left alone; "
-            "the next one is taken, or this one with --retry-refused"
+            f"the {following} is taken, or this one with --retry-refused"
         )
     installed, run.deltas = install(
         store, run.transport, refreshed, run.state, active, run.on_progress
     )
-    _activate(run, installed)
+    if active is not None and active.files == installed.files:
+        # As of a shard that did not change: what is in use answers, and has a later generation.
+        _save(run, run.state.activated(installed))
+        store.sweep(run.state)
+    else:
+        _activate(run, installed)
     return "activated"
 
 
@@ -222,7 +240,7 @@ def _activate(run: _Run, installed: Installed) -> None:
     except EdgesegError as error:
         if before.active is None:
             raise
-        _save(run, before.refusing(installed.release))
+        _save(run, before.refusing(installed))
         raise ProbeError(
             f"{error}; rolled back to generation {before.active.generation}"
         ) from error

@@ -30,6 +30,7 @@ class DeviceStanding:
         failed: how many of them failed.
         received_bytes, seconds: of all of them.
         error: of the last sync, where it failed.
+        shard: what it follows; None follows a catalogue that is no shard.
     """
 
     device: str
@@ -42,6 +43,7 @@ class DeviceStanding:
     received_bytes: int
     seconds: float
     error: str
+    shard: str | None = None
 
 
 @dataclass(frozen=True)
@@ -146,4 +148,5 @@ def _standing(
         received_bytes=sum(each.received_bytes for each in reports),
         seconds=round(sum(each.seconds for each in reports), 3),
         error=f"{last.error_kind}: {last.error}" if last.error else "",
+        shard=last.shard,
     )

@@ -83,7 +83,7 @@ def install(
     else:
         sha256 = release.catalogue.sha256
     data = read_catalogue(store.catalogue_path(sha256))
-    if content_digest(data) != release.content or data.generation != release.generation:
+    if content_digest(data) != release.content or data.generation != release.catalogue_generation:
         raise DigestMismatchError(
             f"the catalogue of generation {release.generation} is not the one that its publisher "
             "signed"
@@ -99,6 +99,7 @@ def install(
         bundle_digest=Bundle.open(store.bundle_path(release.bundle.sha256)).digest,
         published=release.published,
         activated=now(),
+        shard=release.shard_name,
     )
     return installed, deltas
 

@@ -102,10 +102,13 @@ class LiveMatcher:
         try:
             stamp = self._stamp()
             active = self.store.state().active
-            if active is not None and active.release != self.installed.release:
-                self._current = self._opened()
-            else:
+            if active is None or active.release == self.installed.release:
                 self.trouble = ""
+            elif active.files == self.installed.files:
+                # As of a shard that did not change: only what it is called is new.
+                self._current, self.trouble = (active, self._current[1]), ""
+            else:
+                self._current = self._opened()
             self._seen = stamp
         except EdgesegError as error:
             # Not tried again before the next change: it will not open a moment later either.

@@ -120,8 +120,11 @@ def check_room(
 
 
 def _chain_from(release: Release, active: Installed) -> tuple[DeltaLink, ...]:
-    """The deltas from what is in use, which has to be the very catalogue that they start from."""
+    """The deltas from what is in use, which has to be the very catalogue that they start from.
+
+    Its content digest covers the generation in its file; a shard's release may be of a later one.
+    """
     for number, link in enumerate(release.deltas):
-        if (link.base_generation, link.base) == (active.generation, active.content):
+        if link.base == active.content:
             return release.deltas[number:]
     return ()

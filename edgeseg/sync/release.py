@@ -1,7 +1,8 @@
 """The release: which bundle and catalogue belong together, and the ways to get there.
 
-One small JSON document, ``release.json``, is what a publisher signs and a scanner follows; the
-format's page ("Release") has its fields. Reading and judging it touches neither network nor disk.
+One small JSON document, ``release.json`` or one a shard, is what a publisher signs and a scanner
+follows; the format's page ("Release") has its fields. Reading and judging it touches neither
+network nor disk.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ from typing import Any
 
 from edgeseg import limits
 from edgeseg.errors import FormatError, IncompatibleError, ManifestError
+from edgeseg.files import sha256_hex
 from edgeseg.formats import bundle, catalogue_file, delta_file
 from edgeseg.formats.document import Fields, canonical_json, parse_object
+from edgeseg.formats.shard_list import shard_slug
 from edgeseg.sync.clock import time_of, time_text
 
-FORMAT_VERSION = 1
+# A shard's release names its shard; any other is as it was before there were shards.
+FORMAT_VERSION, SHARD_FORMAT_VERSION = 1, 2
 RELEASE_NAME = "release.json"
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
 
@@ -61,6 +65,19 @@ class DeltaLink:
 
 
 @dataclass(frozen=True)
+class ShardPart:
+    """Which shard a release is of.
+
+    Attributes:
+        name: as the shard's list calls it.
+        catalogue_generation: that its catalogue is of: since when it is as it is.
+    """
+
+    name: str
+    catalogue_generation: int
+
+
+@dataclass(frozen=True)
 class Needs:
     """What a device must have.
 
@@ -78,19 +95,6 @@ class Needs:
 
 
 @dataclass(frozen=True)
-class Device:
-    """What a device has, as far as a release asks.
-
-    Attributes:
-        machine: its processor family, as ``uname -m`` tells it.
-        memory_bytes: its main memory.
-    """
-
-    machine: str
-    memory_bytes: int
-
-
-@dataclass(frozen=True)
 class Release:
     """A generation of the catalogue with its bundle.
 
@@ -100,8 +104,9 @@ class Release:
         content: the catalogue's content digest, see ``formats.catalogue_file.content_digest``.
         catalogue: the whole generation as a catalogue file.
         bundle: what makes its queries.
-        deltas: a chain to this generation, oldest first; empty where only the whole leads there.
+        deltas: a chain to this catalogue, oldest first; empty where only the whole leads there.
         needs: what a device must have.
+        shard: which shard it is of; None where the catalogue is no shard.
     """
 
     generation: int
@@ -111,11 +116,29 @@ class Release:
     bundle: Blob
     deltas: tuple[DeltaLink, ...]
     needs: Needs
+    shard: ShardPart | None = None
+
+    @property
+    def shard_name(self) -> str | None:
+        """Of its shard; None where the catalogue is no shard."""
+        return None if self.shard is None else self.shard.name
+
+    @property
+    def catalogue_generation(self) -> int:
+        """What the catalogue's own file says: of a shard that did not change, an earlier one."""
+        return self.generation if self.shard is None else self.shard.catalogue_generation
+
+    @property
+    def blobs(self) -> list[Blob]:
+        """All files of it."""
+        return [self.catalogue, self.bundle, *(link.blob for link in self.deltas)]
 
     def to_bytes(self) -> bytes:
         """The document, in its one spelling."""
+        shard = {} if self.shard is None else {"shard": vars(self.shard)}
         return canonical_json(
-            {
+            shard
+            | {
                 "bundle": _blob_fields(self.bundle),
                 "catalogue": _blob_fields(self.catalogue) | {"content": self.content},
                 "deltas": [
@@ -127,7 +150,7 @@ class Release:
                     }
                     for link in self.deltas
                 ],
-                "format_version": FORMAT_VERSION,
+                "format_version": SHARD_FORMAT_VERSION if self.shard else FORMAT_VERSION,
                 "generation": self.generation,
                 "needs": {
                     "bundle_format_version": self.needs.bundle_format_version,
@@ -152,13 +175,15 @@ class Release:
         document = parse_object(data, limits.MAX_RELEASE_BYTES, what)
         # Before anything else: a later version may have other fields.
         version = document.get("format_version")
-        if version != FORMAT_VERSION:
+        if version not in (FORMAT_VERSION, SHARD_FORMAT_VERSION):
             raise IncompatibleError(
                 f"the release has format_version {version!r}, and this edgeseg reads "
-                f"{FORMAT_VERSION}: update edgeseg on this device"
+                f"{FORMAT_VERSION} and {SHARD_FORMAT_VERSION}: update edgeseg on this device"
             )
         fields = Fields(document, what)
-        fields.take("format_version")
+        fields.integer("format_version", FORMAT_VERSION, SHARD_FORMAT_VERSION)
+        of_shard = version == SHARD_FORMAT_VERSION
+        shard = _shard(Fields(fields.take("shard"), f"shard of {what}")) if of_shard else None
         catalogue = Fields(fields.take("catalogue"), f"catalogue of {what}")
         needs = Fields(fields.take("needs"), f"needs of {what}")
         content = catalogue.sha256("content")
@@ -179,6 +204,7 @@ class Release:
                 memory_bytes=needs.integer("memory_bytes", 0, 2**53 - 1),
                 machines=_machines(needs.array("machines", limits.MAX_MACHINES)),
             ),
+            shard=shard,
         )
         for rest in (fields, needs):
             rest.done()
@@ -186,39 +212,24 @@ class Release:
         return release
 
 
+def release_name(shard: str | None) -> str:
+    """What the release of a shard is published as; of a catalogue that is none for None."""
+    return RELEASE_NAME if shard is None else f"{shard_slug(shard)}.{RELEASE_NAME}"
+
+
+def refusal_of(release_sha256: str, shard: str | None, content: str, bundle_sha256: str) -> str:
+    """What is remembered of a release that was rolled back, to leave it alone.
+
+    Of a shard it is what it brought: its next release may bring the same, for another's sake.
+    """
+    if shard is None:
+        return release_sha256
+    return sha256_hex(canonical_json([shard, content, bundle_sha256]))
+
+
 def published_name(name: str, sha256: str) -> str:
     """What a file is called on its host: as The Update Framework names consistent targets."""
     return f"{sha256}.{name}"
-
-
-def check_compatible(release: Release, device: Device) -> None:
-    """Refuse a release that a device cannot use; asked before anything of it is fetched.
-
-    Raises:
-        IncompatibleError: the first thing that the device lacks.
-    """
-    needs = release.needs
-    readers = (
-        ("bundle", needs.bundle_format_version, bundle.KIND),
-        ("catalogue", needs.catalogue_format_version, catalogue_file.KIND),
-    )
-    for name, version, kind in readers:
-        if version not in kind.known_versions:
-            known = ", ".join(str(each) for each in kind.known_versions)
-            raise IncompatibleError(
-                f"generation {release.generation} has a {name} of format_version {version}, and "
-                f"this edgeseg reads {known}: update edgeseg on this device"
-            )
-    if needs.machines and device.machine not in needs.machines:
-        raise IncompatibleError(
-            f"generation {release.generation} is for {' or '.join(needs.machines)}, and this "
-            f"device is {device.machine}"
-        )
-    if needs.memory_bytes > device.memory_bytes:
-        raise IncompatibleError(
-            f"generation {release.generation} asks for {needs.memory_bytes >> 20} MiB of memory, "
-            f"and this device has {device.memory_bytes >> 20} MiB"
-        )
 
 
 def _blob_fields(blob: Blob) -> dict[str, Any]:
@@ -241,6 +252,15 @@ def _link(fields: Fields) -> DeltaLink:
     return DeltaLink(_blob(fields, delta_file.KIND.max_bytes), base_generation, base, generation)
 
 
+def _shard(fields: Fields) -> ShardPart:
+    shard = ShardPart(
+        fields.text("name", limits.MAX_SHARD_NAME_CHARS),
+        fields.integer("catalogue_generation", 1, limits.MAX_GENERATION),
+    )
+    fields.done()
+    return shard
+
+
 def _machines(values: list[Any]) -> tuple[str, ...]:
     named: Mapping[str, Any] = {str(number): value for number, value in enumerate(values)}
     fields = Fields(named, "machines of the release")
@@ -249,6 +269,8 @@ def _machines(values: list[Any]) -> tuple[str, ...]:
 
 def _check_chain(release: Release) -> None:
     """Each delta starts where the one before it ends, and the last one ends here."""
-    ends = [link.base_generation for link in release.deltas[1:]] + [release.generation]
+    if release.catalogue_generation > release.generation:
+        raise FormatError("the catalogue of the release is of a later generation than the release")
+    ends = [link.base_generation for link in release.deltas[1:]] + [release.catalogue_generation]
     if release.deltas and [link.generation for link in release.deltas] != ends:
         raise FormatError("the deltas of the release are no chain to its generation")

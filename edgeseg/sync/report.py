@@ -39,6 +39,7 @@ class SyncReport:
         seconds: it took.
         error_kind: the error's class where it failed, else empty.
         error: its message.
+        shard: what is followed; None follows a catalogue that is no shard.
     """
 
     device: str
@@ -54,10 +55,14 @@ class SyncReport:
     seconds: float = 0.0
     error_kind: str = ""
     error: str = ""
+    shard: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self) | {"finished": time_text(self.finished)}
+        """For JSON; without a shard where there is none, as before there were any."""
+        document = asdict(self) | {"finished": time_text(self.finished)}
+        if self.shard is None:
+            del document["shard"]
+        return document
 
     def to_bytes(self) -> bytes:
         """The file, for people and programs."""
@@ -97,6 +102,7 @@ def decode_report(data: bytes, what: str = "the report") -> SyncReport:
         error_kind=fields.text("error_kind"),
         error=fields.text("error"),
         edgeseg=fields.text("edgeseg"),
+        shard=fields.text("shard", limits.MAX_SHARD_NAME_CHARS) if fields.has("shard") else None,
     )
     fields.done()
     if report.result not in _RESULTS:

@@ -11,6 +11,7 @@ from edgeseg import limits
 from edgeseg.errors import SyncError
 from edgeseg.formats.document import Fields, canonical_json, parse_object
 from edgeseg.sync.clock import time_of, time_text
+from edgeseg.sync.release import refusal_of
 
 _FORMAT_VERSION = 1
 _WHAT = "the store's state"
@@ -28,6 +29,7 @@ class Installed:
         catalogue, bundle: SHA-256 of the files, which are named by it.
         catalogue_digest, bundle_digest: what the files say of themselves when they are opened.
         published, activated: when.
+        shard: which shard it is of; None where its catalogue is no shard.
     """
 
     generation: int
@@ -40,6 +42,17 @@ class Installed:
     bundle_digest: str
     published: datetime
     activated: datetime
+    shard: str | None = None
+
+    @property
+    def called(self) -> str:
+        """As it is told: ``generation 3``, or ``generation 3 of shard Hamburg``."""
+        return generation_told(self.generation, self.shard)
+
+    @property
+    def refusal(self) -> str:
+        """What is remembered of it where it is rolled back."""
+        return refusal_of(self.release, self.shard, self.content, self.bundle)
 
     @property
     def files(self) -> frozenset[str]:
@@ -54,12 +67,15 @@ class State:
     Attributes:
         active: what is matched with; None before the first sync.
         previous: what was before it, to roll back to.
-        refused: releases that were rolled back, oldest first; a sync leaves them alone.
+        refused: what was rolled back, oldest first, as ``release.refusal_of`` names it; a sync
+            leaves it alone.
         clock_floor: no clock of this device is right that is behind it: when the newest release
             seen was published, by its publisher's clock.
         root_version: of the newest keys seen; a floor of older keys does not count.
         refreshed: when the publisher was last heard of.
         expires: until when what was heard holds.
+        shard: what is followed, which is another one than that in use while a move is under way;
+            None follows a catalogue that is no shard.
     """
 
     active: Installed | None = None
@@ -69,32 +85,41 @@ class State:
     root_version: int = 0
     refreshed: datetime | None = None
     expires: datetime | None = None
+    shard: str | None = None
 
     def activated(self, installed: Installed) -> State:
         """With a generation in use and the one before it kept.
 
-        One that is put in use again, as after a repair, leaves the one before it where it is.
+        One that is put in use again, as after a repair, leaves the one before it where it is; so
+        does one that brings nothing new, for to go back to the same would be no way back.
         """
         before = self.active
-        if before is None or before.release == installed.release:
+        if (
+            before is None
+            or before.release == installed.release
+            or (before.files, before.shard) == (installed.files, installed.shard)
+        ):
             before = self.previous
-        return replace(self, active=installed, previous=before)
+        refused = tuple(each for each in self.refused if each != installed.refusal)
+        return replace(self, active=installed, previous=before, refused=refused)
 
     def rolled_back(self) -> State:
         """With the generation before in use, and the one that was refused from now on.
+
+        After a move, the shard before is followed again.
 
         Raises:
             SyncError: there is none before.
         """
         if self.active is None or self.previous is None:
             raise SyncError("there is no generation to roll back to")
-        back = replace(self, active=self.previous, previous=None)
-        return back.refusing(self.active.release)
+        back = replace(self, active=self.previous, previous=None, shard=self.previous.shard)
+        return back.refusing(self.active)
 
-    def refusing(self, release: str) -> State:
-        """With a release that is left alone from now on."""
-        kept = [each for each in self.refused if each != release]
-        return replace(self, refused=(*kept, release)[-limits.MAX_REFUSED_RELEASES :])
+    def refusing(self, installed: Installed) -> State:
+        """With a generation that is left alone from now on."""
+        kept = [each for each in self.refused if each != installed.refusal]
+        return replace(self, refused=(*kept, installed.refusal)[-limits.MAX_REFUSED_RELEASES :])
 
     def age_told(self, now: datetime, installed: Installed | None = None) -> str:
         """How old a generation is, and whether more could have been heard of it, in one line.
@@ -107,7 +132,7 @@ class State:
         if shown is None:
             return "no generation"
         age_s = (now - shown.published).total_seconds()
-        told = f"generation {shown.generation}, published {span_told(age_s)} ago"
+        told = f"{shown.called}, published {span_told(age_s)} ago"
         if self.expires is not None and self.expires < now:
             past_s = (now - self.expires).total_seconds()
             told += f"; what was heard of its publisher expired {span_told(past_s)} ago: sync again"
@@ -129,8 +154,11 @@ class State:
                 ("refreshed", self.refreshed),
             )
         }
+        # Left out where there is none, so that such a file is as it was before there were shards.
+        shard = {} if self.shard is None else {"shard": self.shard}
         return canonical_json(
             times
+            | shard
             | {
                 "active": _installed_fields(self.active),
                 "format_version": _FORMAT_VERSION,
@@ -159,9 +187,15 @@ class State:
             root_version=fields.integer("root_version", 0, limits.MAX_GENERATION),
             refreshed=_time(fields, "refreshed"),
             expires=_time(fields, "expires"),
+            shard=_shard(fields),
         )
         fields.done()
         return state
+
+
+def generation_told(generation: int | None, shard: str | None) -> str:
+    """``generation 3``, or ``generation 3 of shard Hamburg``."""
+    return f"generation {generation}" + ("" if shard is None else f" of shard {shard}")
 
 
 def span_told(seconds: float) -> str:
@@ -180,11 +214,15 @@ def _time(fields: Fields, name: str) -> datetime | None:
 def _installed_fields(installed: Installed | None) -> dict[str, Any] | None:
     if installed is None:
         return None
-    values = vars(installed)
     return {
         name: time_text(value) if isinstance(value, datetime) else value
-        for name, value in values.items()
+        for name, value in vars(installed).items()
+        if (name, value) != ("shard", None)
     }
+
+
+def _shard(fields: Fields) -> str | None:
+    return fields.text("shard", limits.MAX_SHARD_NAME_CHARS) if fields.has("shard") else None
 
 
 def _installed(value: Mapping[str, Any] | None) -> Installed | None:
@@ -197,6 +235,7 @@ def _installed(value: Mapping[str, Any] | None) -> Installed | None:
         root_version=fields.integer("root_version", 1, limits.MAX_GENERATION),
         published=time_of(fields.text("published"), _WHAT),
         activated=time_of(fields.text("activated"), _WHAT),
+        shard=_shard(fields),
         **{name: fields.sha256(name) for name in digests},
     )
     fields.done()

@@ -31,8 +31,9 @@ from edgeseg.errors import (
 from edgeseg.files import made_folder, read_bounded, write_atomic
 from edgeseg.sync.clock import ClockFloor, time_text
 from edgeseg.sync.refusals import as_sync_errors
-from edgeseg.sync.release import RELEASE_NAME, Blob, Release, published_name
+from edgeseg.sync.release import RELEASE_NAME, Blob, Release, published_name, refusal_of
 from edgeseg.sync.report import one_line
+from edgeseg.sync.subscription import Subscription
 from edgeseg.sync.transfer.transport import Transport
 
 METADATA_FOLDER, TARGETS_FOLDER = "metadata", "targets"
@@ -58,12 +59,24 @@ class Refreshed:
     expires: datetime
     targets: dict[str, TargetFile]
 
+    @property
+    def refusal(self) -> str:
+        """What is remembered of it where it is rolled back."""
+        release = self.release
+        return refusal_of(
+            self.release_digest, release.shard_name, release.content, release.bundle.sha256
+        )
+
     def target(self, blob: Blob) -> TargetFile:
-        """A file of the release as the metadata lists it.
+        """A file of the release as the metadata lists it, or for a shard as the release names it.
 
         Raises:
             MixedMetadataError: the release names a file that the metadata does not list so.
         """
+        if self.release.shard is not None:
+            # Its digest, which is listed, is one of theirs too; listed as well, the files of a
+            # thousand shards would be megabytes that every scanner has to fetch.
+            return TargetFile(blob.length_bytes, {"sha256": blob.sha256}, blob.name)
         target = self.targets.get(blob.name)
         if target is None or (target.length, target.hashes.get("sha256")) != (
             blob.length_bytes,
@@ -101,7 +114,13 @@ def enrol(trust: Path, root: bytes) -> None:
     write_atomic(anchor, root)
 
 
-def refresh(trust: Path, transport: Transport, now: datetime, floor: ClockFloor) -> Refreshed:
+def refresh(
+    trust: Path,
+    transport: Transport,
+    now: datetime,
+    floor: ClockFloor,
+    subscription: Subscription | None = None,
+) -> Refreshed:
     """Ask the publisher what to follow.
 
     New keys are kept also when what they sign is refused; the rest is kept when all of it was
@@ -112,13 +131,15 @@ def refresh(trust: Path, transport: Transport, now: datetime, floor: ClockFloor)
         transport: to the publisher.
         now: by the device's clock.
         floor: below the device's clock.
+        subscription: what is followed; None follows a catalogue that is no shard.
 
     Raises:
         SignatureError, RollbackError, ExpiredError, MixedMetadataError: what is wrong with the
             metadata.
         DownloadError: it cannot be fetched, or is none.
-        SyncError: no publisher was ever believed here.
+        SyncError: no publisher was ever believed here, or what is followed is not published.
     """
+    subscription = subscription or Subscription()
     anchor = trust / _ANCHOR
     if not anchor.exists():
         raise SyncError(
@@ -141,7 +162,7 @@ def refresh(trust: Path, transport: Transport, now: datetime, floor: ClockFloor)
                 updater.refresh()
             finally:
                 _keep_roots(scratch, trust)
-            target = updater.get_targetinfo(RELEASE_NAME)
+            target = updater.get_targetinfo(subscription.release_name)
         signed = {role: _believed(scratch, role) for role in ("root", *_ROLES)}
         expires = {role: each.expires for role, each in signed.items()}
         root_version = signed["root"].version
@@ -151,12 +172,13 @@ def refresh(trust: Path, transport: Transport, now: datetime, floor: ClockFloor)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     if target is None:
-        raise DownloadError("the publisher has published nothing yet")
+        raise subscription.missing(signed["targets"].targets)
     if "sha256" not in target.hashes:
         raise MixedMetadataError("the release is listed without its SHA-256")
-    release = _release(trust, transport, target)
+    release = Release.from_bytes(_release(trust, transport, target))
+    subscription.check(release)
     return Refreshed(
-        Release.from_bytes(release),
+        release,
         target.hashes["sha256"],
         root_version,
         min(expires.values()),

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from edgeseg.opencv import alike, cv2
 
 Image = NDArray[np.uint8]
 
@@ -100,6 +101,7 @@ def augment(
         ``(size_px, size_px, 3)`` uint8 RGB and ``(size_px, size_px)`` uint8, 0 to 255: the share of
         each pixel that the garment covers, or the target.
     """
+    alike()
     # Both masks go through one warp, as two channels.
     masks = mask * 255 if target is None else np.dstack([mask * 255, target])
     image, soft = warp(image, masks, size_px, options, rng)

@@ -24,6 +24,7 @@ from edgeseg.training.backend import jit_compile
 from edgeseg.training.checkpoint import Checkpoint, Weights, set_weights
 from edgeseg.training.classes_data import reflected, whole_strides
 from edgeseg.training.classes_recipe import Statistics
+from edgeseg.training.devices import shared
 from edgeseg.training.networks.tiramisu import Tiramisu
 
 
@@ -87,7 +88,7 @@ class ClassPredictor:
         inputs = self.preprocessing.normalized(
             np.stack([reflected(photo, *whole) for photo in photos])
         )
-        logits = np.asarray(self.model.predict_on_batch(inputs))
+        logits = np.asarray(self.model.predict_on_batch(shared(inputs)))
         ids: NDArray[np.uint8] = np.argmax(logits, axis=-1).astype(np.uint8)
         return list(ids[:, top : top + height, left : left + width])
 

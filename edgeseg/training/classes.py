@@ -23,6 +23,7 @@ from edgeseg.training.checkpoint import Checkpoint, get_weights, load_checkpoint
 from edgeseg.training.class_predictor import ClassPredictor
 from edgeseg.training.classes_data import ClassDataset, digest, random_crop
 from edgeseg.training.classes_recipe import ClassesRecipe, Stage
+from edgeseg.training.devices import over_devices
 from edgeseg.training.fit import Batch, History, compiled, fit
 from edgeseg.training.losses import VoidCrossEntropy
 
@@ -61,16 +62,18 @@ def train_classes(
     run: ClassesRun,
     run_folder: Path,
     *,
+    devices: int = 1,
     on_step: Callable[[int, int, float], None] | None = None,
     on_epoch: Callable[[str, Mapping[str, float]], None] | None = None,
 ) -> dict[str, History]:
     """Trains, leaving the best checkpoint of all stages in ``run_folder / CHECKPOINT_FILE``.
 
-    A state of the same run in ``run_folder`` is continued.
+    A state of the same run in ``run_folder`` is continued, on whatever devices it was written.
 
     Args:
         run: what to do.
         run_folder: made where it is not there.
+        devices: how many share each step; see :mod:`edgeseg.training.devices`.
         on_step: called with (epoch, step, mean loss so far).
         on_epoch: called with the stage's name and the epoch's record.
 
@@ -78,9 +81,20 @@ def train_classes(
         What happened in each stage, by its name.
 
     Raises:
+        DevicesError: they are not to be had, or cannot share a stage's batch.
         DatasetError: photographs of several sizes would have to go into one step.
         FormatError: ``run_folder`` holds another run.
     """
+    with over_devices(devices, run.recipe.batches):
+        return _train_stages(run, run_folder, on_step, on_epoch)
+
+
+def _train_stages(
+    run: ClassesRun,
+    run_folder: Path,
+    on_step: Callable[[int, int, float], None] | None,
+    on_epoch: Callable[[str, Mapping[str, float]], None] | None,
+) -> dict[str, History]:
     described, recipe = run.describe(), run.recipe
     predictor = ClassPredictor(
         recipe.architecture, recipe.preprocessing, recipe.validation_statistics

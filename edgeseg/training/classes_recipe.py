@@ -90,6 +90,11 @@ class ClassesRecipe:
         """From a photograph to the input of the converted network."""
         return Preprocessing(self.input_px, "stretch", self.scale, self.offset)
 
+    @property
+    def batches(self) -> dict[str, int]:
+        """Photographs in a step, by the stage."""
+        return {f"the stage {stage.name}": stage.batch for stage in self.stages}
+
     def training(self, stage: Stage) -> TrainingRecipe:
         """What the training loop needs to know of a stage."""
         return TrainingRecipe(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from functools import partial
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -17,15 +18,16 @@ import numpy as np
 from edgeseg.description import description_digest
 from edgeseg.embedder import Embedder
 from edgeseg.errors import EdgesegError, MissingExtraError, ModelContractError
-from edgeseg.files import sha256_hex
-from edgeseg.formats.bundle import Bundle
+from edgeseg.files import made_folder, sha256_hex
+from edgeseg.formats.bundle import Bundle, write_bundle
 from edgeseg.formats.document import canonical_json
 from edgeseg.imaging import Photo, resize
 from edgeseg.index.nearest import unit_vector
-from edgeseg.scale.building import Description
+from edgeseg.presets import open_bundle
+from edgeseg.scale.plan import BUNDLE_FILE, Description, home_of
 from edgeseg.segmenter import Segmenter
 from edgeseg.training.keras_describer import KerasDescriber
-from edgeseg.training.originals import Originals
+from edgeseg.training.originals import Originals, originals_of
 from edgeseg.training.tolerance import LEAST_NETWORK_COSINE, MOST_CONFIDENCE_ERROR
 
 # A processor gains nothing by more, and holds the activations of all of them.
@@ -36,19 +38,29 @@ _THREADS_VARIABLES = (
     "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS", "NPROC",
 )  # fmt: skip
 _EXTRA_MODULES = frozenset({"keras", "safetensors", "tensorflow"})
+_SEGMENTER_FILE, _EMBEDDER_FILE = "segmenter.safetensors", "embedder.safetensors"
 _PATCHES, _PATCHWORK_PX = (4, 8), 224
 
 
-def describe_by_keras(bundle: Bundle, originals: Originals, threads: int = 1) -> Description:
+def describe_by_keras(
+    bundle: Bundle, originals: Originals, cache: Path, threads: int = 1
+) -> Description:
     """Description by the float networks of a bundle, on Keras's backend of this process.
 
     Its digest is not that of the bundle's own networks, nor of another backend: vectors that are
     near are not equal, and a cache holds those of one. The embedder's digest is the bundle's: its
     embeddings search them.
 
+    Args:
+        bundle: with an embedder.
+        originals: what it was made of; copies of both go into the cache, where workers find them.
+        cache: folder of what is kept, see `edgeseg.scale.plan.Plan`.
+        threads: for a network on a processor, and for what is done to each picture.
+
     Raises:
         MissingExtraError: Keras or its backend is not installed.
         ModelContractError: the bundle has no embedder.
+        EdgesegError: the cache cannot be written.
     """
     backend = import_keras(None, threads).backend.backend()
     embedder = Embedder(bundle)
@@ -58,12 +70,21 @@ def describe_by_keras(bundle: Bundle, originals: Originals, threads: int = 1) ->
         "backend": backend,
         "originals": originals.digest,
     }
+    digest = sha256_hex(canonical_json(parts))
+    folder = made_folder(home_of(cache, digest))
+    write_bundle(folder / BUNDLE_FILE, bundle.manifest, bundle.sections())
+    originals.segmenter.save(folder / _SEGMENTER_FILE)
+    originals.embedder.save(folder / _EMBEDDER_FILE)
     return Description(
-        sha256_hex(canonical_json(parts)),
-        embedder.digest,
-        embedder.dim,
-        partial(open_keras_describer, bundle, originals, backend, threads),
+        digest, embedder.digest, embedder.dim, partial(_open_kept, folder, backend, threads)
     )
+
+
+def _open_kept(folder: Path, backend: str, threads: int) -> KerasDescriber:
+    """In a worker, which sees the cache."""
+    bundle = open_bundle(folder / BUNDLE_FILE)
+    originals = originals_of(bundle, folder / _SEGMENTER_FILE, folder / _EMBEDDER_FILE)
+    return open_keras_describer(bundle, originals, backend, threads)
 
 
 def open_keras_describer(

@@ -21,6 +21,7 @@ from edgeseg.preprocessing import Preprocessing
 from edgeseg.training.augment import Augmentation, Image, augment, recolour
 from edgeseg.training.checkpoint import Checkpoint, Weights, get_weights, set_weights
 from edgeseg.training.colour import fit_colour
+from edgeseg.training.devices import over_devices, shared
 from edgeseg.training.fit import Batch, History, compiled, fit
 from edgeseg.training.hard_negatives import deal, nearest_items
 from edgeseg.training.instances import TEACHER_PX, Instance
@@ -92,14 +93,17 @@ def train_embedder(
     run: EmbedderRun,
     run_folder: Path,
     *,
+    devices: int = 1,
     on_step: Callable[[int, int, float], None] | None = None,
     on_epoch: Callable[[dict[str, float]], None] | None = None,
 ) -> History:
     """Trains, keeping the best checkpoint in ``run_folder / CHECKPOINT_FILE``.
 
-    A state of the same run in ``run_folder`` is continued.
+    A state of the same run in ``run_folder`` is continued. The arguments are those of
+    ``train_segmenter``.
 
     Raises:
+        DevicesError: the devices are not to be had, or cannot share a step.
         DatasetError: fewer than two items to train on, or none to validate on.
         FormatError: ``run_folder`` holds another run.
     """
@@ -110,24 +114,25 @@ def train_embedder(
             f"{train} items with snapshots to train on and {val} to validate on: "
             "2 and 1 are the fewest"
         )
-    model = compiled(
-        EMBEDDERS[recipe.network].build,
-        SoftTargetContrastive(recipe.temperature, recipe.colour_share),
-        recipe,
-        run.seed,
-        run.precision,
-    )
-    if run.start is not None:
-        set_weights(model, {**get_weights(model), **run.start})
-    return fit(
-        model,
-        _EmbedderTask(run, model, run_folder / CHECKPOINT_FILE),
-        run_folder,
-        run.describe(),
-        recipe,
-        on_step=on_step,
-        on_epoch=on_epoch,
-    )
+    with over_devices(devices, {"the recipe, with its items,": min(recipe.batch, train)}):
+        model = compiled(
+            EMBEDDERS[recipe.network].build,
+            SoftTargetContrastive(recipe.temperature, recipe.colour_share),
+            recipe,
+            run.seed,
+            run.precision,
+        )
+        if run.start is not None:
+            set_weights(model, {**get_weights(model), **run.start})
+        return fit(
+            model,
+            _EmbedderTask(run, model, run_folder / CHECKPOINT_FILE),
+            run_folder,
+            run.describe(),
+            recipe,
+            on_step=on_step,
+            on_epoch=on_epoch,
+        )
 
 
 class _EmbedderTask:
@@ -235,7 +240,7 @@ class _EmbedderTask:
         for start in range(0, len(squares), 64):
             resized = [self.preprocessing.resized(s) for s in squares[start : start + 64]]
             inputs = self.preprocessing.normalized(np.stack(resized))
-            seen = np.asarray(self.model.predict_on_batch(inputs), dtype=np.float32)
+            seen = np.asarray(self.model.predict_on_batch(shared(inputs)), dtype=np.float32)
             colours = np.stack([self.colour.describe(each) for each in resized])
             rows.append(self.colour.join(seen, colours))
         return np.concatenate(rows)

@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg import imaging
+from edgeseg.description import catalogue_views
 from edgeseg.errors import DatasetError, PhotoError
 from edgeseg.evaluation.splits import hash_share
-from edgeseg.description import catalogue_views
 from edgeseg.postprocess import Segmentation, cutout_on_white, segmentation_from
 from edgeseg.preprocessing import Preprocessing
 from edgeseg.segmenter import Segmenter

@@ -22,6 +22,7 @@ from edgeseg.training.checkpoint import (
     weights_digest,
 )
 from edgeseg.training.dataset import Dataset, digest
+from edgeseg.training.devices import over_devices, shared
 from edgeseg.training.fit import Batch, History, compiled, fit
 from edgeseg.training.losses import BceSoftIou
 from edgeseg.training.networks import SEGMENTERS, SegmenterNetwork
@@ -91,37 +92,47 @@ def train_segmenter(
     run: SegmenterRun,
     run_folder: Path,
     *,
+    devices: int = 1,
     on_step: Callable[[int, int, float], None] | None = None,
     on_epoch: Callable[[dict[str, float]], None] | None = None,
 ) -> History:
     """Trains, keeping the best checkpoint in ``run_folder / CHECKPOINT_FILE``.
 
-    A state of the same run in ``run_folder`` is continued.
+    A state of the same run in ``run_folder`` is continued, on whatever devices it was written.
+
+    Args:
+        run: what to do.
+        run_folder: made where it is not there.
+        devices: how many share each step; see :mod:`edgeseg.training.devices`.
+        on_step: called with (epoch, step, mean loss so far).
+        on_epoch: called with the epoch's record.
 
     Raises:
+        DevicesError: they are not to be had, or cannot share the recipe's batch.
         DatasetError: the folders and their weights leave nothing to train on, see ``sampling_of``.
         FormatError: ``run_folder`` holds another run.
         ModelContractError: the start weights are of another network.
     """
     recipe = run.recipe
-    model = compiled(
-        run.trained_network.build,
-        BceSoftIou(recipe.iou_weight),
-        recipe,
-        run.seed,
-        run.precision,
-    )
-    if run.start is not None:
-        set_weights(model, run.start)
-    return fit(
-        model,
-        _SegmenterTask(run, model, run_folder / CHECKPOINT_FILE),
-        run_folder,
-        run.describe(),
-        recipe,
-        on_step=on_step,
-        on_epoch=on_epoch,
-    )
+    with over_devices(devices, {"the recipe": recipe.batch}):
+        model = compiled(
+            run.trained_network.build,
+            BceSoftIou(recipe.iou_weight),
+            recipe,
+            run.seed,
+            run.precision,
+        )
+        if run.start is not None:
+            set_weights(model, run.start)
+        return fit(
+            model,
+            _SegmenterTask(run, model, run_folder / CHECKPOINT_FILE),
+            run_folder,
+            run.describe(),
+            recipe,
+            on_step=on_step,
+            on_epoch=on_epoch,
+        )
 
 
 class _SegmenterTask:
@@ -174,7 +185,7 @@ class _SegmenterTask:
         """IoU by folder; ``score`` is their mean, so that a large folder does not outvote one."""
         logits = np.concatenate(
             [
-                np.asarray(self.model.predict_on_batch(self.val_inputs[i : i + 16]))
+                np.asarray(self.model.predict_on_batch(shared(self.val_inputs[i : i + 16])))
                 for i in range(0, len(self.val_inputs), 16)
             ]
         )

@@ -89,7 +89,7 @@ WRONG: dict[str, tuple[Edit, type[EdgesegError]]] = {
     "no bundle": (without("bundle"), ManifestError),
     "no needs": (without("needs"), ManifestError),
     "no version": (without("format_version"), IncompatibleError),
-    "later version": (field("format_version", to=2), IncompatibleError),
+    "later version": (field("format_version", to=3), IncompatibleError),
     "version of text": (field("format_version", to="1\n\x1b[31m"), IncompatibleError),
     "generation 0": (field("generation", to=0), ManifestError),
     "generation of text": (field("generation", to="2"), ManifestError),

@@ -31,12 +31,12 @@ def spatial_convolution(
     return result
 
 
-def quarter_and_whole(side: int = 32) -> bytes:
-    """Two convolutions alike but for their filters: 16 of them, then four times as many."""
+def quarter_and_whole(side: int = 32, filters: int = 16) -> bytes:
+    """Two convolutions alike but for their filters: so many of them, then four times as many."""
     writer = ModelWriter()
     source = writer.tensor((1, side, side, 64))
-    few = spatial_convolution(writer, source, side, (64, 16), "net/few_conv/Conv2D")
-    many = spatial_convolution(writer, source, side, (64, 64), "net/many_conv/Conv2D")
+    few = spatial_convolution(writer, source, side, (64, filters), "net/few_conv/Conv2D")
+    many = spatial_convolution(writer, source, side, (64, 4 * filters), "net/many_conv/Conv2D")
     return writer.finish([source], [few, many])
 
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from edgeseg import imaging
 from edgeseg.catalogue import Catalogue
-from edgeseg.errors import DatasetError, ModelContractError
 from edgeseg.description import catalogue_views
+from edgeseg.errors import DatasetError, ModelContractError
 from edgeseg.indexing import build_catalogue
 from edgeseg.items import Item, read_items
 from edgeseg.postprocess import Segmentation, SegmenterOptions, segmentation_from

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import cv2
 import numpy as np
 import pytest
@@ -62,3 +65,36 @@ def test_extremes_stay_extremes() -> None:
 
 def test_floats_are_resized_by_opencvs_own_code() -> None:
     assert not cv2.ipp.useIPP()
+
+
+_IN_A_THREAD = """
+import hashlib, sys, threading
+if sys.argv[1] == "used":
+    import cv2, numpy
+    cv2.resize(numpy.random.default_rng(0).random((90, 70), numpy.float32), (200, 310))
+import numpy as np
+from edgeseg import filters, imaging
+confidence = np.random.default_rng(2).random((56, 56), np.float32)
+
+def tell():
+    digest = hashlib.sha256(imaging.resize_bilinear(confidence, 335, 447).tobytes())
+    digest.update(imaging.resize(confidence, 401, 300).tobytes())
+    digest.update(imaging.resize(confidence, 31, 17).tobytes())
+    digest.update(filters.box_mean(confidence, 3).tobytes())
+    print(digest.hexdigest())
+
+tell()
+thread = threading.Thread(target=tell)
+thread.start()
+thread.join()
+"""
+
+
+@pytest.mark.parametrize("opencv", ["unused", "used"])
+def test_a_thread_computes_what_the_first_one_does(opencv: str) -> None:
+    """Also in a program that has used OpenCV before."""
+    told = subprocess.run(
+        [sys.executable, "-c", _IN_A_THREAD, opencv], capture_output=True, text=True, check=True
+    )
+    first, second = told.stdout.split()
+    assert first == second

@@ -16,6 +16,7 @@ from tests.verify import (
     compression,
     device,
     devices,
+    devices_parallel,
     handheld_page,
     label_page,
     labelling,
@@ -26,6 +27,9 @@ from tests.verify import (
     published,
     quality,
     remote,
+    scale,
+    scale_kills,
+    scale_large,
     second_look,
     sync,
 )
@@ -35,6 +39,7 @@ from tests.verify.workbench import REPOSITORY, Workbench
 
 # In the order in which a person meets them: label, what next, look again, and the two pages.
 PAGES = (labelling, active_order, second_look, label_page, handheld_page)
+SCALE = (scale, scale_kills, scale_large, devices_parallel)
 SUITES = {
     "main": ("segmentation", "parity", "retrieval", "latency", "handheld"),
     "compression": compression.NAMES,
@@ -49,6 +54,7 @@ SUITES = {
         *devices.NAMES,
     ),
     "pages": tuple(name for part in PAGES for name in part.NAMES),
+    "scale": tuple(name for part in SCALE for name in part.NAMES),
 }
 
 
@@ -87,8 +93,9 @@ def checks_of(options: argparse.Namespace, place: Workbench) -> list[Check]:
     if options.suite == "bench":
         parts = (bench, profile, preprocessing, remote, page, devices)
         return [check for part in parts for check in part.checks(place)]
-    if options.suite == "pages":
-        return [check for part in PAGES for check in part.checks(place)]
+    if options.suite in ("pages", "scale"):
+        parts = PAGES if options.suite == "pages" else SCALE
+        return [check for part in parts for check in part.checks(place)]
     return [*quality.checks(place), *device.checks(place)]
 
 
@@ -121,8 +128,8 @@ def _parser() -> argparse.ArgumentParser:
         choices=list(SUITES),
         default="main",
         help="which promises: of the whole, of the presets' compression, of the match, of "
-        "catalogues on their way to scanners, of the bench and the devices, or of the pages in a "
-        "browser (default: main)",
+        "catalogues on their way to scanners, of the bench and the devices, of the pages in a "
+        "browser, or of builds beyond one machine (default: main)",
     )
     parser.add_argument(
         "--data",

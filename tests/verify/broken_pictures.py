@@ -45,9 +45,10 @@ def _damaged_png(path: Path, rng: np.random.Generator) -> None:
 
 def _bomb(path: Path, rng: np.random.Generator) -> None:
     """A PNG of 200 megapixels by its header, in a hundred bytes."""
+
     def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(
-            ">I", zlib.crc32(kind + body)
+        return (
+            struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
         )
 
     header = struct.pack(">IIBBBBB", 20_000, 10_000, 8, 2, 0, 0, 0)

@@ -2,11 +2,11 @@
 
 Run as a program of its own, before anything starts a thread: it forks for each step.
 
-    python -m tests.verify.interruptions kill|power STORE URL ROOT_JSON [EVERY]
+    python -m tests.verify.interruptions kill|power STORE URL ROOT_JSON [EVERY [SHARD]]
 
 STORE is a scanner's store before the sync, which stays as it is; with EVERY, only each so-manieth
-step is one to be killed at. Prints one JSON object: at how many steps the sync was cut short, and
-what was wrong after which.
+step is one to be killed at; with SHARD, the sync is a move to that one. Prints one JSON object: at
+how many steps the sync was cut short, and what was wrong after which.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def _listed(folder: Path) -> _Names:
     }
 
 
-def killed(store: Path, url: str, root: bytes, every: int = 1) -> dict[str, Any]:
+def killed(store: Path, url: str, options: SyncOptions, every: int = 1) -> dict[str, Any]:
     """Kill a sync before each of its steps in turn, or before each so-manieth."""
     steps, kills, wrong = 0, 0, []
     with tempfile.TemporaryDirectory() as folder:
@@ -132,15 +132,15 @@ def killed(store: Path, url: str, root: bytes, every: int = 1) -> dict[str, Any]
         while True:
             steps += every
             _copied(store, work)
-            last = _forked(partial(_killed_at, steps, work, url, root)) == ""
-            if problem := _forked(partial(_checked, work, url, root, before)):
+            last = _forked(partial(_killed_at, steps, work, url, options)) == ""
+            if problem := _forked(partial(_checked, work, url, options, before)):
                 wrong.append(f"killed at step {steps}: {problem}")
             if last:
                 return {"steps": kills, "wrong": wrong}
             kills += 1
 
 
-def cut_off(store: Path, url: str, root: bytes) -> dict[str, Any]:
+def cut_off(store: Path, url: str, options: SyncOptions) -> dict[str, Any]:
     """Cut the power after each step of a sync in turn."""
     wrong = []
     with tempfile.TemporaryDirectory() as folder:
@@ -148,16 +148,16 @@ def cut_off(store: Path, url: str, root: bytes) -> dict[str, Any]:
         images.mkdir()
         before = _generation(Store(store))
         _copied(store, work)
-        if problem := _forked(partial(_imaged, work, images, url, root)):
+        if problem := _forked(partial(_imaged, work, images, url, options)):
             wrong.append(problem)
         kept = sorted(images.iterdir())
         for image in kept:
-            if problem := _forked(partial(_checked, image, url, root, before)):
+            if problem := _forked(partial(_checked, image, url, options, before)):
                 wrong.append(f"power cut, {image.name}: {problem}")
         return {"steps": len(kept), "wrong": wrong}
 
 
-def _killed_at(number: int, work: Path, url: str, root: bytes) -> str:
+def _killed_at(number: int, work: Path, url: str, options: SyncOptions) -> str:
     left = number
 
     def before(_kind: str) -> None:
@@ -167,11 +167,11 @@ def _killed_at(number: int, work: Path, url: str, root: bytes) -> str:
             os.kill(os.getpid(), signal.SIGKILL)
 
     Steps(before, lambda _kind, _subject: None).watch()
-    sync(Store(work), url, SyncOptions(root=root))
+    sync(Store(work), url, options)
     return ""
 
 
-def _imaged(work: Path, images: Path, url: str, root: bytes) -> str:
+def _imaged(work: Path, images: Path, url: str, options: SyncOptions) -> str:
     disk = Disk(work)
     seen: set[str] = set()
     busy = False
@@ -190,7 +190,7 @@ def _imaged(work: Path, images: Path, url: str, root: bytes) -> str:
         busy = False
 
     Steps(lambda _kind: None, after).watch()
-    sync(Store(work), url, SyncOptions(root=root))
+    sync(Store(work), url, options)
     return ""
 
 
@@ -204,11 +204,11 @@ def _drawn(image: dict[str, bytes | None], folder: Path) -> None:
             path.write_bytes(data)
 
 
-def _checked(work: Path, url: str, root: bytes, before: int | None) -> str:
+def _checked(work: Path, url: str, options: SyncOptions, before: int | None) -> str:
     """The old or the new generation answers, and the next sync ends well; else what is wrong."""
     store = Store(work)
     found = _generation(store)
-    report = sync(store, url, SyncOptions(root=root))
+    report = sync(store, url, options)
     if found not in (before, report.to_generation):
         return f"generation {found} answers, between {before} and {report.to_generation}"
     if _generation(store) != report.published_generation:
@@ -262,11 +262,11 @@ def _forked(run: Callable[[], str]) -> str:
 
 def main() -> None:
     """Run the program, see the module."""
-    how, store, url, root, *every = sys.argv[1:]
-    cut = partial(killed, every=int(every[0])) if every else killed
-    if how == "power":
-        cut = cut_off
-    sys.stdout.write(json.dumps(cut(Path(store), url, Path(root).read_bytes())) + "\n")
+    how, store, url, root, *further = sys.argv[1:]
+    every, shard = (*further, "1")[0], (*further, None, None)[1]
+    options = SyncOptions(root=Path(root).read_bytes(), shard=shard)
+    cut = cut_off if how == "power" else partial(killed, every=int(every))
+    sys.stdout.write(json.dumps(cut(Path(store), url, options)) + "\n")
 
 
 if __name__ == "__main__":

@@ -19,11 +19,12 @@ from edgeseg.sync.state import State
 from tests.edgeseg.formats.samples import unit_vectors, with_everything, with_graph
 from tests.edgeseg.sync.test_fleet import REPORT
 from tests.edgeseg.sync.test_plan import ACTIVE
-from tests.edgeseg.sync.test_release import RELEASE
+from tests.edgeseg.sync.test_release import RELEASE, SHARDED
 
 # What a scanner reads that a publisher signed, and what it wrote itself.
 DOCUMENTS: list[tuple[bytes, Callable[[bytes], Any]]] = [
     (RELEASE.to_bytes(), Release.from_bytes),
+    (SHARDED.to_bytes(), Release.from_bytes),
     (State(active=ACTIVE, previous=ACTIVE, refused=(ACTIVE.release,)).to_bytes(), State.from_bytes),
     (REPORT.to_bytes(), decode_report),
 ]

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg import imaging
-from edgeseg.embedder import studio_crop
 from edgeseg.description import catalogue_views
+from edgeseg.embedder import studio_crop
 from edgeseg.matcher import Matcher
 from edgeseg.postprocess import cutout_on_white
 from edgeseg.table import read_table

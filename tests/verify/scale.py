@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from edgeseg.items import read_items
-from edgeseg.scale.building import Plan, build
+from edgeseg.scale.building import build
 from edgeseg.scale.engine.local import LocalEngine
 from edgeseg.scale.engine.ray import RayEngine
+from edgeseg.scale.plan import Plan
 from tests.verify import broken_pictures, scale_shop
 from tests.verify.cluster import nodes
 from tests.verify.figure import Check, Figure
@@ -48,8 +49,8 @@ def checks(bench: Workbench) -> list[Check]:
         Check(
             "scale-same",
             (
-                Figure("scale: builds of real pictures that differ from the local one", "<=", 0, "{:.0f}"),
-                Figure("scale: builds of 5,000 made ones, with a graph, that do", "<=", 0, "{:.0f}"),
+                Figure("scale: builds of real pictures unlike the local one", "<=", 0, "{:.0f}"),
+                Figure("scale: the same of 5,000 made ones, with a graph", "<=", 0, "{:.0f}"),
                 Figure("scale: builds compared", "told", form="{:.0f}"),
             ),
             partial(_same, bench),
@@ -66,7 +67,7 @@ def checks(bench: Workbench) -> list[Check]:
         Check(
             "scale-throughput",
             (
-                Figure("scale: on two cores, of two bare loops of decode and embed", ">=", 0.85, "{:.2f}x"),
+                Figure("scale: two workers, of two bare loops' speed", ">=", 0.85, "{:.2f}x"),
                 Figure("scale: the same without the cluster's start", "told", form="{:.2f}x"),
                 Figure("scale: pictures a second by the two bare loops", "told", form="{:.1f}"),
             ),
@@ -112,10 +113,9 @@ def _same(bench: Workbench) -> Sequence[float]:
             for name, source in (("real", real), ("shuffled", shuffled)):
                 cache = folder / f"cache-{name}-{workers}"
                 options = ["--cache", str(cache), "--engine", "ray", "--address", cluster.address]
-                document = bench.edgeseg(
-                    "index", "build", str(source), "-o", str(folder / f"{name}-{workers}.catalogue"),
-                    "--bundle", _BUNDLE, *options,
-                )  # fmt: skip
+                output = str(folder / f"{name}-{workers}.catalogue")
+                command = ("index", "build", str(source), "-o", output, "--bundle", _BUNDLE)
+                document = bench.edgeseg(*command, *options)
                 differ += document["catalogues"][0]["digest"] != digest
                 compared += 1
             plan = Plan(

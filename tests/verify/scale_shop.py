@@ -13,7 +13,7 @@ from edgeseg import imaging
 from edgeseg.evaluation.gallery_sweep import neighbour_differences, perturbed_copies
 from edgeseg.formats.catalogue_file import read_catalogue
 from edgeseg.scale.arrow import pyarrow
-from edgeseg.scale.building import Description
+from edgeseg.scale.plan import Description
 from tests.verify.quality import gallery
 from tests.verify.workbench import Workbench
 
@@ -24,7 +24,7 @@ _ROWS_IN_GROUP = 4096
 
 @dataclass
 class NumberedVectors:
-    """Describes a numbered picture: a copy of one of the gallery's vectors, moved as they lie apart.
+    """Describes a numbered picture: a copy of a vector of the gallery, moved as they lie apart.
 
     Args:
         file: of the gallery's vectors and the differences between neighbours, as NumPy keeps them.

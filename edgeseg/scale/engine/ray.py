@@ -1,9 +1,9 @@
 """A Ray cluster: Ray Data streams the chunks through a pool of actors, and shards are tasks.
 
 What Ray moves is small: the number of a chunk one way, what became of it the other. Pictures go
-from their places to a worker, and parts from there to the cache folder, so that nothing that is lost
-with a process or a node has to be remembered: a chunk that was not told as done is done again, and
-one that was done before its worker died is found done.
+from their places to a worker, and parts from there to the cache folder, so that nothing that is
+lost with a process or a node has to be remembered: a chunk that was not told as done is done again,
+and one that was done before its worker died is found done.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any
@@ -25,6 +26,7 @@ _WORKER_CPUS = 1.0
 _MAX_BLOCKS = 4096
 # A task that dies again and again must end the build, and nodes come and go.
 _ATTEMPTS = 20
+_CONNECT_S = 10.0
 
 
 class RayEngine:
@@ -50,11 +52,16 @@ class RayEngine:
 
     def __enter__(self) -> RayEngine:
         ray = self._ray
+        if self._address is not None:
+            _check_answers(self._address)
         # Ray's own usage reports leave the machine; nothing of edgeseg does.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        # Its C++ part warns of what Ray Data does by itself; what fails comes as an exception.
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         try:
+            # Without "local", one that happens to run here would be taken for the one to start.
             ray.init(
-                address=self._address,
+                address=self._address or "local",
                 num_cpus=self._workers if self._address is None else None,
                 include_dashboard=None if self._address else False,
                 configure_logging=True,
@@ -63,7 +70,8 @@ class RayEngine:
             )
         except (ConnectionError, ValueError, RuntimeError) as error:
             reason = " ".join(str(error).split())
-            raise EdgesegError(f"no Ray cluster at {self._address}: {reason}") from error
+            where = f"no Ray cluster at {self._address}" if self._address else "Ray does not start"
+            raise EdgesegError(f"{where}: {reason}") from error
         return self
 
     def __exit__(
@@ -78,7 +86,9 @@ class RayEngine:
         """Do all chunks on a pool of actors."""
         data = self._ray.data
         context = data.DataContext.get_current()
-        context.enable_progress_bars = False
+        context.enable_progress_bars = context.print_on_execution_start = False
+        # Progress is told by the build, and what goes wrong by an exception.
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
         workers, takes = self._actors()
         # Made here and not by tasks, which would wait for processors that the actors have.
         numbers = data.from_items(
@@ -132,6 +142,17 @@ class _Actor:
         if self._worker is None:
             raise self._refusal
         return {"done": [self._worker.do(int(number)).to_dict() for number in batch["number"]]}
+
+
+def _check_answers(address: str) -> None:
+    """Ray waits for minutes where nobody is; ``auto`` is a note on this machine, found at once."""
+    host, _, port = address.rpartition(":")
+    if not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.rpartition("/")[2], int(port)), _CONNECT_S).close()
+    except OSError as error:
+        raise EdgesegError(f"no Ray cluster at {address}: {error.strerror or error}") from error
 
 
 def _ray() -> Any:

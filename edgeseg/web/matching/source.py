@@ -147,7 +147,8 @@ class StoreSource:
         """The generation that answers."""
         installed, matcher = self._live.pair()
         with self._lock:
-            if self._made[1].matcher is not matcher:
+            # A generation that changed only other shards has the matcher of the one before.
+            if self._made[0] is not installed or self._made[1].matcher is not matcher:
                 self._made = (installed, self._make(installed, matcher))
             return self._made[1]
 

@@ -89,6 +89,10 @@ def test_missing_extra_is_told_for_its_own_modules_only() -> None:
         raise ModuleNotFoundError("no", name="tensorflow.python")
     with pytest.raises(ModuleNotFoundError), console.needs_extra("convert"):
         raise ModuleNotFoundError("no", name="edgeseg.nothing")
+    # A backend of Keras is an extra of its own.
+    told = pytest.raises(MissingExtraError, match=r"^jax is .* pip install 'edgeseg\[jax\]'$")
+    with told, console.needs_extra("train", "jax"):
+        raise ModuleNotFoundError("no", name="jax")
 
 
 def test_json_holds_numpy_and_no_nan(capsys: Capture) -> None:

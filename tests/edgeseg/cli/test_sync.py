@@ -172,6 +172,8 @@ def test_keys_may_be_encrypted_and_kept_apart(
         (["sync", "https://x.invalid", "--store", "S"], 1, "trusts no publisher yet"),
         (["sync", "ftp://x.invalid", "--store", "S"], 1, "http://, https:// or a folder"),
         (["sync", "www", "--every", "soon"], 2, "as in 15m"),
+        (["sync", "www", "--shard", "\udcff"], 2, "no name of a shard"),
+        (["sync", "www", "--shard", "x" * 201], 2, "no name of a shard"),
         (["sync", "status", "--store", "S"], 1, "no catalogue yet"),
         (["match", "P", "--store", "S"], 1, "no catalogue yet"),
         (["match", "P"], 2, "--catalogue or --store"),

@@ -10,11 +10,11 @@ import fsspec
 import pytest
 
 from edgeseg import limits
+from edgeseg.catalogue import Catalogue
 from edgeseg.errors import ModelContractError, ProbeError, SignatureError, SyncError
 from edgeseg.files import sha256_hex
 from edgeseg.formats.bundle import Bundle, write_bundle
 from edgeseg.presets import preset_path
-from edgeseg.publishing import publisher
 from edgeseg.publishing.host import Host
 from edgeseg.publishing.keys import Keys, Quorum, init_keys
 from edgeseg.publishing.publisher import publish
@@ -85,7 +85,7 @@ def test_what_scanners_would_refuse_is_not_published(
         publish([preset_path()], shop.url, shop.keys, now())
     with pytest.raises(SyncError, match="clock is behind"):
         publish([], shop.url, shop.keys, now() - timedelta(days=2))
-    monkeypatch.setattr(publisher.Catalogue, "golden_recall", lambda _: 0.1)
+    monkeypatch.setattr(Catalogue, "golden_recall", lambda _: 0.1)
     with pytest.raises(ProbeError, match="scanners would refuse it"):
         shop.publish(skus(21))
     monkeypatch.undo()

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg import imaging
-from edgeseg.scale.building import Built, Description, Plan, build
+from edgeseg.scale.building import build
 from edgeseg.scale.engine import Engine
 from edgeseg.scale.engine.local import LocalEngine
+from edgeseg.scale.plan import Built, Description, Plan
 
 EMBEDDER_DIGEST = "cd" * 32
 

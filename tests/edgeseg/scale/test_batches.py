@@ -11,8 +11,9 @@ import pytest
 from numpy.typing import NDArray
 
 from edgeseg import limits
-from edgeseg.scale.building import Built, Description, Plan, build
+from edgeseg.scale.building import build
 from edgeseg.scale.engine.local import LocalEngine
+from edgeseg.scale.plan import Built, Description, Plan
 from tests.edgeseg.scale.made import EMBEDDER_DIGEST, MeanColour, built, made_shop, told_names
 
 pytest.importorskip("pyarrow", reason="the scale extra is not installed")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -149,6 +148,45 @@ def test_a_change_in_one_shard_leaves_the_others_as_they_are(tmp_path: Path) -> 
     write_picture(tmp_path / "shop" / "1.png", 77)  # in the south alone
     again = built(source, tmp_path, output="shops", shard_by="warehouse")
     assert (again.summary.described, again.summary.reused) == (1, 1)
+
+
+def test_a_shard_that_is_gone_leaves_no_file(tmp_path: Path) -> None:
+    made_shop(tmp_path / "shop", 3)
+    source = tmp_path / "shop" / "items.csv"
+    source.write_text("sku,image,warehouse\na,0.png,north\nb,1.png,south\n")
+    built(source, tmp_path, output="shops", shard_by="warehouse")
+    (tmp_path / "shops" / "notes.txt").write_text("not ours")
+    source.write_text("sku,image,warehouse\na,0.png,north\n")
+    built(source, tmp_path, output="shops", shard_by="warehouse")
+    assert sorted(path.name for path in (tmp_path / "shops").iterdir()) == [
+        "north.catalogue",
+        "notes.txt",
+        "shards.json",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("sku,image\na,0.png\n", "no item of .*items.csv says its warehouse"),
+        ("sku,image,warehouse\na,0.png,%s\n" % ("n" * 201), "has a name of more than 200"),
+        (
+            "sku,image,warehouse\n" + "".join(f"a,0.png,w{n}\n" for n in range(1001)),
+            "1001 values of warehouse, and at most 1000",
+        ),
+    ],
+    ids=["none", "long", "many"],
+)
+def test_shards_that_cannot_be_are_refused_before_the_work(
+    tmp_path: Path, lines: str, message: str
+) -> None:
+    told = tmp_path / "told"
+    made_shop(tmp_path / "shop", 1)
+    source = tmp_path / "shop" / "items.csv"
+    source.write_text(lines)
+    with pytest.raises(EdgesegError, match=message):
+        built(source, tmp_path, told=told, output="shops", shard_by="warehouse")
+    assert told_names(told) == []
 
 
 def test_an_item_of_several_lines_is_one_item(tmp_path: Path) -> None:
@@ -319,6 +357,6 @@ def test_an_output_that_cannot_be_written_keeps_the_work(tmp_path: Path) -> None
     (tmp_path / "shop.catalogue").mkdir()
     with pytest.raises(EdgesegError, match="it is a folder"):
         built(source, tmp_path, told=told)
-    os.rmdir(tmp_path / "shop.catalogue")
+    (tmp_path / "shop.catalogue").rmdir()
     assert built(source, tmp_path, told=told).summary.described == 0
     assert len(told_names(told)) == 5

@@ -172,6 +172,6 @@ def test_a_table_with_an_empty_sku(tmp_path: Path) -> None:
     "address", ["memory://nothing/here", "memory://nothing/items.csv", "no-such-scheme://shop"]
 )
 def test_an_address_of_nothing(address: str, elsewhere: Any) -> None:
-    with pytest.raises(Exception, match="shop|nothing") as caught:
+    with pytest.raises(Exception, match=r"shop|nothing") as caught:
         list(read_list(address))
     assert "\n" not in str(caught.value)

@@ -22,9 +22,7 @@ def _table(path: Path, images: list[Any]) -> str:
 
 
 def _kinds(addresses: list[str]) -> list[str]:
-    return [
-        "bytes" if isinstance(each, bytes) else str(each) for each in fetched(addresses)
-    ]
+    return ["bytes" if isinstance(each, bytes) else str(each) for each in fetched(addresses)]
 
 
 def test_each_place_answers_for_itself(tmp_path: Path) -> None:

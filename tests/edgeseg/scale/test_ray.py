@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from edgeseg.errors import EdgesegError, ModelContractError
-from edgeseg.scale.building import Description, Plan, build
+from edgeseg.scale.building import build
 from edgeseg.scale.engine.ray import RayEngine
+from edgeseg.scale.plan import Description, Plan
 from tests.edgeseg.scale.made import EMBEDDER_DIGEST, MeanColour, built, made_shop, told_names
 
 pytest.importorskip("ray", reason="the scale extra is not installed")
@@ -86,9 +87,7 @@ class _Breaks(MeanColour):
         raise ModelContractError("the network gives no vector")
 
 
-def _built_with(
-    open_describer: Callable[[], Any], source: Path, folder: Path, address: str
-) -> Any:
+def _built_with(open_describer: Callable[[], Any], source: Path, folder: Path, address: str) -> Any:
     description = Description("ab" * 32, EMBEDDER_DIGEST, 3, open_describer)
     plan = Plan(str(source), folder / "shop.catalogue", folder / "cache", chunk_pictures=4)
     return build(plan, description, RayEngine(address))
@@ -104,9 +103,7 @@ class _OpenKillsItself:
 
 def test_a_worker_that_is_killed_is_replaced(cluster: Any, tmp_path: Path) -> None:
     source = made_shop(tmp_path / "shop", 30)
-    done = _built_with(
-        _OpenKillsItself(tmp_path / "told"), source, tmp_path, cluster.address
-    )
+    done = _built_with(_OpenKillsItself(tmp_path / "told"), source, tmp_path, cluster.address)
     assert (tmp_path / "killed").exists()
     alone = tmp_path / "alone"
     alone.mkdir()
@@ -136,6 +133,18 @@ def test_a_network_that_breaks_its_promise_ends_the_build_in_one_line(
 
 def test_no_cluster_is_told_in_one_line(tmp_path: Path) -> None:
     source = made_shop(tmp_path / "shop", 2)
-    with pytest.raises(EdgesegError, match="no Ray cluster at 127.0.0.1:9") as caught:
+    with pytest.raises(EdgesegError, match=r"no Ray cluster at 127\.0\.0\.1:9") as caught:
         built(source, tmp_path, RayEngine("127.0.0.1:9"))
     assert "\n" not in str(caught.value)
+
+
+def test_without_an_address_a_cluster_of_its_own_is_started_and_ended(
+    cluster: Any, tmp_path: Path
+) -> None:
+    """Also where another one runs on this machine."""
+    import ray
+
+    source = made_shop(tmp_path / "shop", 10)
+    done = built(source, tmp_path, RayEngine(workers=1))
+    assert done.summary.shards[0].items == 10
+    assert not ray.is_initialized()

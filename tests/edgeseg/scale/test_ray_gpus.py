@@ -13,8 +13,9 @@ import pytest
 from numpy.typing import NDArray
 
 from edgeseg.errors import ModelContractError
-from edgeseg.scale.building import Description, Plan, build
+from edgeseg.scale.building import build
 from edgeseg.scale.engine.ray import RayEngine
+from edgeseg.scale.plan import Description, Plan
 from tests.edgeseg.scale.made import EMBEDDER_DIGEST, MeanColour, built, made_shop
 
 pytest.importorskip("ray", reason="the scale extra is not installed")

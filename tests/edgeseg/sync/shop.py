@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from edgeseg.catalogue import Catalogue, Item
 from edgeseg.formats.bundle import Bundle
+from edgeseg.formats.catalogue_file import read_catalogue
+from edgeseg.formats.shard_list import Shard, ShardList, shard_slug
 from edgeseg.publishing.keys import Keys, Quorum, init_keys
 from edgeseg.publishing.publisher import Published, publish
 from edgeseg.publishing.repository import Expiry
@@ -71,13 +73,13 @@ class Shop:
         scaled: NDArray[np.float32] = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
         return scaled
 
-    def catalogue(self, skus: Iterable[str], seed: int = 0) -> Path:
+    def catalogue(self, skus: Iterable[str], seed: int = 0, name: str = "new") -> Path:
         """A catalogue file of items whose embeddings depend on their SKUs and a seed."""
         named = list(skus)
         rows = np.array([int(sku.lstrip("P")) for sku in named])
         # Drawn row by row: a longer pool begins as a shorter one.
         pool = self.embeddings(int(rows.max()) + 1, seed)
-        path = self.folder / "new.catalogue"
+        path = self.folder / f"{name}.catalogue"
         items = [Item(sku, {"colour": f"c{row % 7}"}) for sku, row in zip(named, rows, strict=True)]
         Catalogue.from_embeddings(items, pool[rows], self.embedder_digest).save(path)
         return path
@@ -89,6 +91,24 @@ class Shop:
         files = [] if skus is None else [self.catalogue(skus), self.bundle]
         expiry = Expiry(targets_days=180.0, timestamp_days=days)
         return publish(files, self.url, self.keys, at or now(), expiry)
+
+    def shards(self, lists: Mapping[str, Iterable[str]]) -> Path:
+        """A folder of shards, each of its items."""
+        folder = self.folder / "shards"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        listed = []
+        for shard, named in lists.items():
+            data = read_catalogue(self.catalogue(named, name=f"shards/{shard_slug(shard)}"))
+            listed.append(Shard(shard, data.items, data.digest))
+        ShardList("warehouse", tuple(listed)).write(folder)
+        return folder
+
+    def publish_shards(
+        self, lists: Mapping[str, Iterable[str]], *, at: datetime | None = None
+    ) -> Published:
+        """Publish shards with the bundle."""
+        return publish([self.shards(lists), self.bundle], self.url, self.keys, at or now())
 
     def rotate(self, *roles: str) -> int:
         """New keys for some roles."""
@@ -107,9 +127,12 @@ class Shop:
         """A scanner's."""
         return Store(self.folder / name)
 
-    def sync(self, store: Store | None = None, url: str | None = None) -> SyncReport:
+    def sync(
+        self, store: Store | None = None, url: str | None = None, shard: str | None = None
+    ) -> SyncReport:
         """What a scanner does."""
-        return sync(store or self.store(), url or self.url, SyncOptions(root=self.root))
+        options = SyncOptions(root=self.root, shard=shard)
+        return sync(store or self.store(), url or self.url, options)
 
 
 def skus(count: int, first: int = 0) -> list[str]:

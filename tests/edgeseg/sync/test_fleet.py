@@ -39,6 +39,19 @@ def test_a_report_comes_back_as_it_was() -> None:
         decode_report(replace(REPORT, result="splendid").to_bytes())
 
 
+def test_a_report_tells_the_shard_where_there_is_one() -> None:
+    assert b"shard" not in REPORT.to_bytes()
+    sharded = replace(REPORT, shard="Köln Süd")
+    assert decode_report(sharded.to_bytes()) == sharded
+    fleet = summarize([sharded, replace(REPORT, device="plain")], NOW, silent_s=60)
+    assert {each.device: each.shard for each in fleet.devices} == {
+        "scanner-7": "Köln Süd",
+        "plain": None,
+    }
+    with pytest.raises(EdgesegError):
+        decode_report(REPORT.to_bytes().replace(b'"seconds"', b'"shard": 5, "seconds"'))
+
+
 def test_those_that_need_somebody_come_first() -> None:
     fleet = summarize(
         [

@@ -44,8 +44,8 @@ HAS_BUNDLE = {RELEASE.bundle.sha256}
         ),
         # Of the same generation, and not the same catalogue.
         (replace(ACTIVE, content=DIGESTS[7]), HAS_BUNDLE, 0, True, False),
-        # From before the chain.
-        (replace(ACTIVE, generation=3), HAS_BUNDLE, 0, True, False),
+        # From before the chain: a content digest covers the generation.
+        (replace(ACTIVE, generation=3, content=DIGESTS[7]), HAS_BUNDLE, 0, True, False),
         # There already, from a sync that was cut short.
         (ACTIVE, HAS_BUNDLE | {RELEASE.catalogue.sha256}, 0, False, False),
         # Only the bundle is another one.

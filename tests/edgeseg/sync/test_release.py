@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import pytest
 
 from edgeseg.errors import EdgesegError, IncompatibleError
-from edgeseg.sync.release import Blob, DeltaLink, Device, Needs, Release, check_compatible
+from edgeseg.sync.compatibility import Device, check_compatible
+from edgeseg.sync.release import Blob, DeltaLink, Needs, Release, ShardPart, release_name
 
 DIGESTS = [f"{number:02x}" * 32 for number in range(10)]
 RELEASE = Release(
@@ -46,6 +48,56 @@ def test_it_has_one_spelling() -> None:
     assert Release.from_bytes(GOLDEN.encode()) == RELEASE
 
 
+SHARDED = replace(RELEASE, generation=15, shard=ShardPart("Köln Süd", 12))
+
+
+def test_a_shards_release_says_which_one_it_is_of() -> None:
+    golden = GOLDEN.replace(
+        '"format_version":1,"generation":12', '"format_version":2,"generation":15'
+    )
+    golden = golden[:-1] + ',"shard":{"catalogue_generation":12,"name":"K\\u00f6ln S\\u00fcd"}}'
+    assert SHARDED.to_bytes().decode() == golden
+    assert Release.from_bytes(golden.encode()) == SHARDED
+    assert (SHARDED.shard_name, SHARDED.catalogue_generation) == ("Köln Süd", 12)
+    assert (RELEASE.shard_name, RELEASE.catalogue_generation) == (None, 12)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"shard": None},
+        {"shard": "Köln Süd"},
+        {"shard": {"name": "Köln Süd"}},
+        {"shard": {"name": "x" * 201, "catalogue_generation": 12}},
+        {"shard": {"name": "two\nlines", "catalogue_generation": 12}},
+        {"shard": {"name": "Köln Süd", "catalogue_generation": 12, "more": 1}},
+        # Later than the release, before the last delta ends, and none.
+        {"shard": {"name": "Köln Süd", "catalogue_generation": 16}, "deltas": []},
+        {"shard": {"name": "Köln Süd", "catalogue_generation": 11}},
+        {"shard": {"name": "Köln Süd", "catalogue_generation": 0}, "deltas": []},
+        {"format_version": 1},
+        {"format_version": 2.0},
+        {"format_version": True},
+    ],
+    ids=str,
+)
+def test_what_breaks_a_shards_release_is_refused(change: dict[str, Any]) -> None:
+    document = json.loads(SHARDED.to_bytes()) | change
+    with pytest.raises(EdgesegError):
+        Release.from_bytes(json.dumps(document).encode())
+
+
+def test_a_shards_release_has_a_plain_name() -> None:
+    assert release_name(None) == "release.json"
+    assert release_name("hamburg") == "hamburg.release.json"
+    odd = ["Hamburg", "Köln Süd", "a/b", "../x", "release", "", " ", "ß" * 200, "x" * 200, "a.b"]
+    names = [release_name(name) for name in odd]
+    assert len(set(names)) == len(odd)
+    for name in names:
+        assert re.fullmatch(r"[a-z0-9][a-z0-9.-]*", name)
+        assert len(name) <= 65
+
+
 @pytest.mark.parametrize(
     ("path", "value"),
     [
@@ -76,7 +128,7 @@ def test_what_breaks_it_is_refused(path: list[Any], value: Any) -> None:
 
 
 def test_a_later_format_asks_for_an_update() -> None:
-    later = GOLDEN.replace('"format_version":1', '"format_version":2,"new":true')
+    later = GOLDEN.replace('"format_version":1', '"format_version":3,"new":true')
     with pytest.raises(IncompatibleError, match="update edgeseg"):
         Release.from_bytes(later.encode())
 

@@ -110,14 +110,14 @@ def test_threads_change_nothing(
 
 
 def test_it_is_a_description_of_its_own_in_the_bundles_space(
-    bundle: Bundle, originals: Originals
+    bundle: Bundle, originals: Originals, tmp_path: Path
 ) -> None:
-    description = describe_by_keras(bundle, originals)
+    description = describe_by_keras(bundle, originals, tmp_path)
     assert description.embedder_digest == bundle.embedder_digest
     assert description.digest != description_digest(bundle)
-    assert describe_by_keras(bundle, originals).digest == description.digest
+    assert describe_by_keras(bundle, originals, tmp_path).digest == description.digest
     changed = _changed(originals, "embedder", 1.0001)
-    assert describe_by_keras(bundle, changed).digest != description.digest
+    assert describe_by_keras(bundle, changed, tmp_path).digest != description.digest
 
 
 def test_a_bundle_was_made_of_what_answers_alike(bundle: Bundle, originals: Originals) -> None:
