@@ -28,6 +28,7 @@ from tests.verify import (
     quality,
     remote,
     scale,
+    scale_forward,
     scale_kills,
     scale_large,
     second_look,
@@ -39,7 +40,7 @@ from tests.verify.workbench import REPOSITORY, Workbench
 
 # In the order in which a person meets them: label, what next, look again, and the two pages.
 PAGES = (labelling, active_order, second_look, label_page, handheld_page)
-SCALE = (scale, scale_kills, scale_large, devices_parallel)
+SCALE = (scale, scale_kills, scale_large, scale_forward, devices_parallel)
 SUITES = {
     "main": ("segmentation", "parity", "retrieval", "latency", "handheld"),
     "compression": compression.NAMES,
