@@ -4,9 +4,10 @@ An int8 activation is off by up to half a step of 1/255 of its range, which leav
 33 dB above the noise (the conversion's report has every layer's), and so the embedder's two vectors
 of one picture at a cosine of 0.9996; half of an item's vector, its colours, is the same on both
 sides. That is the ordinary picture: the median. The worst ones have another cause: where the
-segmenter's confidence is near its threshold, a step moves the mask, at times by a whole component
-such as a shoe, and the embedder is shown another cutout; the picture framed as it is, the vector's
-other half, bounds that.
+segmenter's confidence is near its threshold, a step moves the mask, and the embedder is shown
+another cutout; the picture framed as it is, which the vector is of as well, bounds that. Of the
+eight worst pictures of base, the two masks agree by an IoU of 0.945 to 0.988, and shown one and the
+same cutout the embedders agree by a cosine of 0.9997 and more.
 
 Measured on an x86-64 processor with Keras on TensorFlow, as cosines of 596 shop pictures' vectors
 (``tests/verify/scale_forward.py``), least, 1st percentile, 5th and median:

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any
 
+from edgeseg import errors
 from edgeseg.errors import EdgesegError, MissingExtraError
 from edgeseg.scale.assembly import ShardDone, ShardWork, assemble
 from edgeseg.scale.worker import Done, Work, Worker
@@ -104,6 +105,8 @@ class RayEngine:
         )
         with _told():
             for row in done.iter_rows():
+                if row["error"]:
+                    raise getattr(errors, row["error"], EdgesegError)(row["reason"])
                 yield Done(**row["done"])
 
     def _actors(self) -> tuple[int, dict[str, float]]:
@@ -131,17 +134,19 @@ class _Actor:
     """A worker in the form in which Ray Data calls it: a batch of one chunk's number."""
 
     def __init__(self, work: Work) -> None:
-        # What fails here Ray tells in words of its own, and not as the error that it was.
+        self._work = work
         self._worker: Worker | None = None
-        try:
-            self._worker = Worker(work)
-        except EdgesegError as error:
-            self._refusal = error
 
     def __call__(self, batch: dict[str, Any]) -> dict[str, Any]:
-        if self._worker is None:
-            raise self._refusal
-        return {"done": [self._worker.do(int(number)).to_dict() for number in batch["number"]]}
+        (number,) = (int(each) for each in batch["number"])
+        try:
+            # Not before: Ray makes an actor anew that fails while it is made.
+            self._worker = self._worker or Worker(self._work)
+            return {"done": [self._worker.do(number).to_dict()], "error": [""], "reason": [""]}
+        except EdgesegError as error:
+            # As a row: of an exception Ray leaves the text, among the traces of another machine.
+            done = Done(number, "").to_dict()
+            return {"done": [done], "error": [type(error).__name__], "reason": [str(error)]}
 
 
 def _check_answers(address: str) -> None:
