@@ -29,7 +29,7 @@ _WORDS = {
     CORRECTED: "of photos like it, workers put {:.0%} of the cutouts right by hand",
     MISTAKEN: "of photos like it, workers found {:.0%} of the matches wrong",
 }
-# Where nothing is known, no worker said anything.
+# The usual is no word of any worker's.
 _WORTH_TELLING = {CORRECTED: 1.2 * USUAL, MISTAKEN: 1.2 * USUAL}
 
 

@@ -3,8 +3,9 @@
 A confirmation says of a photo whether its cutout had to be put right, and how far the match was
 wrong. Of a photo that nobody has confirmed, both are estimated by the confirmations nearest to it:
 a kernel regression (Nadaraya, "On estimating regression", 1964) that is drawn to what is usual by
-one confirmation's weight, so that a photo unlike all that was confirmed is neither in more doubt
-nor in less. Cutouts and matches that were right count, too: they say that such photos go well.
+one confirmation's weight, so that one that is hardly alike says hardly anything. Cutouts and
+matches that were right count, too: one fault among many photos that went well is a small one. No
+photo is in less doubt than is usual, for what went well says little of what there is to learn.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ CORRECTED, MISTAKEN = "corrected", "mistaken"
 # How much is taken to go wrong where nobody confirmed anything alike.
 USUAL = 0.1
 _NEIGHBOURS = 16
+# The cosine from which two cutouts are alike at all. Of pairs of cutouts of 135 snapshots of other
+# garments 95% are below 0.45; a snapshot's likest other has 0.71 in the median, a second snapshot
+# of the same item 0.69.
 _UNLIKE = 0.5
 _LEAST_NORM = 1e-6
 
@@ -45,13 +49,15 @@ class Experience:
         wrong: list[tuple[float, float]] = []
         self._photos: dict[str, list[int]] = {}
         for each in confirmations:
-            norm = float(np.linalg.norm(each.embedding.astype(np.float64)))
+            # In float32, the length of what a device may send would be infinite.
+            embedding = each.embedding.astype(np.float64)
+            norm = float(np.linalg.norm(embedding))
             fits = each.embedder_digest == embedder_digest and len(each.embedding) == dim
             if not fits or norm < _LEAST_NORM:
                 self.left_out += 1
                 continue
             self._photos.setdefault(each.photo_sha256, []).append(len(vectors))
-            vectors.append((each.embedding / norm).astype(np.float32))
+            vectors.append((embedding / norm).astype(np.float32))
             wrong.append(went_wrong(each))
         self.used = len(vectors)
         self._vectors = np.stack(vectors) if vectors else np.zeros((0, dim), np.float32)
@@ -70,14 +76,14 @@ class Experience:
 
         Returns:
             In [0, 1] by name: ``corrected``, how likely its cutout is to be put right by hand, and
-            ``mistaken``, how wrong its match is likely to be. 0.1 is what is usual.
+            ``mistaken``, how wrong its match is likely to be. 0.1 is what is usual, and the least.
         """
         own = [index for name in photo_sha256s for index in self._photos.get(name, ())]
         if own:
             corrected, mistaken = self._wrong[own].max(axis=0)
         else:
             corrected, mistaken = self._estimated(embeddings)
-        return {CORRECTED: float(corrected), MISTAKEN: float(mistaken)}
+        return {CORRECTED: max(float(corrected), USUAL), MISTAKEN: max(float(mistaken), USUAL)}
 
     def _estimated(self, embeddings: NDArray[np.float32]) -> NDArray[np.float64]:
         cosines = (self._vectors @ embeddings.T).max(axis=1).astype(np.float64)
@@ -97,8 +103,6 @@ def went_wrong(confirmation: Confirmation) -> tuple[float, float]:
     where none was.
     """
     shown = [sku for sku, _ in confirmation.shown]
-    if confirmation.sku in shown:
-        mistaken = 1.0 - 1.0 / (shown.index(confirmation.sku) + 1)
-    else:
-        mistaken = 1.0
-    return float(confirmation.cutout != "model"), mistaken
+    found = confirmation.sku in shown
+    reciprocal_rank = 1.0 / (shown.index(confirmation.sku) + 1) if found else 0.0
+    return float(confirmation.cutout != "model"), 1.0 - reciprocal_rank

@@ -101,7 +101,9 @@ class Gathering:
                 damaged += 1
                 self.damaged += 1
                 if damaged > limits.MAX_DAMAGED_LINES:
-                    self.unread.append(f"{file}: more than {limits.MAX_DAMAGED_LINES:,} are damaged")
+                    self.unread.append(
+                        f"{file}: more than {limits.MAX_DAMAGED_LINES:,} are damaged"
+                    )
                     return
             else:
                 yield confirmation

@@ -1,8 +1,8 @@
 """Which items share a batch: those that are easily taken for one another stand side by side.
 
 A batch drawn at random holds few items of one kind and colour, and telling the others apart teaches
-little (Schroff et al., "FaceNet", arXiv 1503.03832, section 3.2, on hard negatives). The hardest are
-those that were taken for one another where it counted, see `confused`.
+little (Schroff et al., "FaceNet", arXiv 1503.03832, section 3.2, on hard negatives). The hardest
+are those that were taken for one another where it counted, see `confused`.
 """
 
 from __future__ import annotations
@@ -51,21 +51,25 @@ def deal(
         rng: draws the order.
         rivals: by item, those that it was taken for; where there are any, they come first.
     """
+    rivals = rivals or {}
     left = set(items)
     groups: list[list[int]] = []
     firsts: list[int] = rng.permutation(np.asarray(items)).tolist()
     if rivals:
-        # They choose first, or their rivals would be gone as somebody else's company.
+        # They choose first, and nobody takes one of them who is not its rival: else their rivals
+        # would be gone as somebody else's company.
         firsts.sort(key=lambda item: item not in rivals)
     for first in firsts:
         if first not in left:
             continue
         left.discard(first)
         company: list[int] = []
-        if rivals and first in rivals:
-            company = _left_of(rng.permutation(rivals[first]), left)[: group - 1]
+        if first in rivals:
+            drawn = rng.permutation(rivals[first]).tolist()
+            company = [item for item in drawn if item in left][: group - 1]
             left.difference_update(company)
-        near = _left_of(rng.permutation(nearest[first]), left)
+        drawn = rng.permutation(nearest[first]).tolist()
+        near = [item for item in drawn if item in left and item not in rivals]
         company += near[: group - 1 - len(company)]
         left.difference_update(company)
         groups.append([first, *company])
@@ -75,7 +79,3 @@ def deal(
         groups = [groups[at] for at in rng.permutation(len(groups))]
         groups.sort(key=len, reverse=True)
     return [item for each in groups for item in each]
-
-
-def _left_of(drawn: NDArray[np.int64], left: set[int]) -> list[int]:
-    return [item for item in drawn.tolist() if item in left]
