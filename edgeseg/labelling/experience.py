@@ -102,7 +102,9 @@ def went_wrong(confirmation: Confirmation) -> tuple[float, float]:
     reciprocal rank is below 1: by a half where the second item shown was the right one, and wholly
     where none was.
     """
-    shown = [sku for sku, _ in confirmation.shown]
-    found = confirmation.sku in shown
-    reciprocal_rank = 1.0 / (shown.index(confirmation.sku) + 1) if found else 0.0
+    ranks = (
+        rank for rank, (sku, _) in enumerate(confirmation.shown, start=1) if sku == confirmation.sku
+    )
+    rank = next(ranks, None)
+    reciprocal_rank = 0.0 if rank is None else 1.0 / rank
     return float(confirmation.cutout != "model"), 1.0 - reciprocal_rank

@@ -108,14 +108,18 @@ def test_without_rivals_a_deal_is_what_it_was() -> None:
 
 def test_a_run_is_another_run_with_them(tmp_path: Path, write_recipe: WriteRecipe) -> None:
     recipe = load_recipe(EmbedderRecipe, str(write_recipe(EMBEDDER_RECIPE, hard_group=2)))
+    rng = np.random.default_rng(3)
     items = []
-    for number in range(12):
+    for number in range(24):
         picture = np.full((40, 40, 3), 255, np.uint8)
-        picture[8:-8, 10:-10] = (20 * number, 200 - 10 * number, 90)
-        items.append(Instance(f"S{number}", [picture], [picture], [picture]))
-    run = EmbedderRun(recipe, items[:9], items[9:])
+        picture[8:-8, 10:-10] = rng.integers(0, 200, size=(24, 20, 3)) // (1 + number % 3)
+        picture[16:24, 10:-10] = rng.integers(0, 200, size=3)
+        # A scene's colours are never quite the picture's.
+        scene = np.where(picture < 255, picture + rng.integers(0, 50, size=3), 255).astype(np.uint8)
+        items.append(Instance(f"S{number}", [picture], [scene], [picture]))
+    run = EmbedderRun(recipe, items[:20], items[20:])
     assert "confused" not in run.describe()
-    told = confused([said("S1", S7=0.1, S1=0.2), said("S2", S11=0.1, S2=0.2)], NAMES[:9])
+    told = confused([said("S1", S7=0.1, S1=0.2), said("S2", S21=0.1, S2=0.2)], NAMES[:20])
     assert told.left_out == 1
     with_them = replace(run, confused=told)
     described = with_them.describe()["confused"]
