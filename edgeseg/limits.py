@@ -112,6 +112,9 @@ MAX_CONFIRMATIONS_FILE_BYTES = 8 * _MIB
 # What is posted at once of those that leave a device.
 MAX_CONFIRMATIONS_BATCH_BYTES = 256 * _KIB
 MAX_SHOWN_MATCHES = 50
+# Of a fleet, read at once: some 50,000 of them. A file of more damaged lines holds something else.
+MAX_GATHERED_BYTES = 64 * _MIB
+MAX_DAMAGED_LINES = 1_000
 
 # The handheld page. A worker decides on one answer; a few may share a server.
 MAX_KEPT_ANSWERS = 16

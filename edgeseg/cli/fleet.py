@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from edgeseg.cli import console
+from edgeseg.cli.confirmed import passed_over, tell
 from edgeseg.cli.options import JsonOption
 
 _HELP = """Tell from sync reports who is behind, and who fails and why.
@@ -15,6 +17,9 @@ _HELP = """Tell from sync reports who is behind, and who fails and why.
 REPORTS are files and folders of them, as `edgeseg sync --report-to` leaves. The newest report of
 each device counts; the newest generation is the newest that any report names, or --generation.
 Whoever fails or is behind comes first; the exit code is 1 where there is one and --strict is given.
+
+Confirmations of the handheld page come with the reports: of each device it is told how many came,
+of how many the cutout was corrected, and how many said none of these.
 
 Examples:
 
@@ -47,12 +52,16 @@ def fleet(
     """Print the fleet; see ``_HELP``."""
     console.settings.quiet = as_json
     from edgeseg.sync.clock import now
-    from edgeseg.sync.fleet import read_reports, summarize
+    from edgeseg.sync.fleet import count_confirmed, gather, read_reports, summarize
 
     read, failures = read_reports(reports)
-    summary = summarize(read, now(), silent_hours * 3600, generation)
+    gathering = gather(reports)
+    confirmed = count_confirmed(gathering)
+    summary = summarize(read, now(), silent_hours * 3600, generation, confirmed)
     if as_json:
-        console.print_json(summary.to_dict() | {"unreadable": failures})
+        document = summary.to_dict() | {"unreadable": failures}
+        document["confirmed"] |= passed_over(gathering)
+        console.print_json(document)
     else:
         rows: list[tuple[object, ...]] = [
             (
@@ -65,13 +74,14 @@ def fleet(
                 each.failed,
                 f"{each.received_bytes:,}",
                 f"{each.seconds:.1f}",
+                *(("-",) * 3 if each.confirmed is None else astuple(each.confirmed)),
                 each.error,
             )
             for each in summary.devices
         ]
         columns: tuple[str, ...] = (
             "device", "standing", "generation", "behind", "hours ago", "syncs", "failed", "bytes",
-            "seconds", "why",
+            "seconds", "confirmed", "corrected", "none", "why",
         )  # fmt: skip
         if any(each.shard is not None for each in summary.devices):
             columns = (*columns[:2], "shard", *columns[2:])
@@ -82,6 +92,7 @@ def fleet(
             f"{summary.current} of {len(summary.devices)} devices are current at generation "
             f"{summary.generation}"
         )
+    tell(gathering)
     for failure in failures:
         console.print_error(failure)
     if failures or (strict and summary.current < len(summary.devices)):

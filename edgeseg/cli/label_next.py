@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from edgeseg.cli import console
+from edgeseg.cli.confirmed import ConfirmationsOption, passed_over, tell
 from edgeseg.cli.options import BundleOption, JsonOption, ThreadsOption
+
+if TYPE_CHECKING:
+    from edgeseg.embedder import Embedder
+    from edgeseg.labelling.experience import Experience
 
 _HELP = """Say which photos to label next: those that teach most, each unlike the others.
 
@@ -16,6 +21,10 @@ PHOTOS is a folder, a CSV with the column `image`, or a label set, of which the 
 has decided on are taken. A photo stands the higher, the less the network is sure of it (its own
 expected loss, and how far its mask differs from that of the mirrored photo, of another preset and
 of a cut by colour) and the farther it is from photos that have a label or stand before it.
+
+--confirmations are what workers said at `edgeseg serve`, as FILE or as the folder that
+`edgeseg sync --report-to` fills. A photo like those whose cutout they corrected, or that were of
+another item than the first or of none, stands the higher, too.
 
 With --queue the label set hands its photos out in this order.
 
@@ -25,6 +34,7 @@ Examples:
   edgeseg label next photos/ -n 50 --labelled training/
   edgeseg label next labels --queue
   edgeseg label next photos/ --bundle new.bundle --json
+  edgeseg label next kept-photos/ --confirmations /srv/reports
 """
 
 _PRESETS_BESIDE = {"small": "nano", "nano": "small", "base": "small"}
@@ -50,6 +60,7 @@ def next_photos(
         bool,
         typer.Option("--colour/--no-colour", help="Ask a cut by colour too: most of the time."),
     ] = True,
+    confirmations: ConfirmationsOption = None,
     queue: Annotated[
         bool, typer.Option("--queue", help="Have the label set hand them out in this order.")
     ] = False,
@@ -72,13 +83,16 @@ def next_photos(
     network = Segmenter(bundle_path(bundle), threads)
     beside = _PRESETS_BESIDE.get(str(bundle or DEFAULT_PRESET), DEFAULT_PRESET)
     other = Segmenter(bundle_path(beside), threads)
+    embedder = Embedder(bundle_path(bundle), threads)
+    experience, heard = _experience(confirmations or [], embedder)
     with console.progress_reporter("looking") as report:
         advice = advise(
             found.waiting,
             found.labelled,
             lambda photo: doubt_about(photo, network, other, colour),
-            Embedder(bundle_path(bundle), threads),
+            embedder,
             report,
+            experience,
         )
     for problem in advice.problems:
         console.print_error(problem)
@@ -103,6 +117,7 @@ def next_photos(
                 "queued": queue,
                 "problems": advice.problems,
                 "photos": [{"place": place, **each.to_dict()} for place, each in shown],
+                **heard,
             }
         )
         return
@@ -110,3 +125,21 @@ def next_photos(
         (place, str(each.photo), f"{each.pick.score:.3f}", each.reason) for place, each in shown
     ]
     console.print_table(("", "photo", "score", "why"), rows)
+
+
+def _experience(paths: list[Path], embedder: Embedder) -> tuple[Experience | None, dict[str, Any]]:
+    """What workers met, None where no confirmation counts, and what is told of it in JSON."""
+    from edgeseg.labelling.experience import Experience
+    from edgeseg.sync.gathered import Gathering
+
+    if not paths:
+        return None, {}
+    gathering = Gathering(paths)
+    experience = Experience((each for _, each in gathering), embedder.digest, embedder.dim)
+    notes = [f"{experience.used:,} confirmations are taken into account"]
+    if experience.left_out:
+        notes.append(f"{experience.left_out:,} confirmations of another embedder are left out")
+    tell(gathering, *notes)
+    told = {"used": experience.used, "other_embedder": experience.left_out}
+    heard = {"confirmations": told | passed_over(gathering)}
+    return (experience if experience.used else None), heard

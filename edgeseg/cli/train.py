@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgeseg.cli import classes, console
+from edgeseg.cli.confirmed import ConfirmationsOption
 from edgeseg.cli.options import BundleOption, JsonOption
-from edgeseg.cli.training_data import read_training_data
+from edgeseg.cli.training_data import confused_items, read_confirmed, read_training_data
 from edgeseg.cli.training_gate import JudgedRun, judge_run
 from edgeseg.cli.training_options import (
     BackgroundsOption,
@@ -73,11 +74,16 @@ split.csv with masks, or items.csv without sku (photographs, cut out by the bund
 Snapshots are composed from every picture and cut out by that segmenter. The same command goes on
 with a run that was interrupted.
 
+--confirmations are what workers said at `edgeseg serve`, as FILE or as the folder that
+`edgeseg sync --report-to` fills: items shown before the one that they confirmed, or hardly farther,
+then meet in batches, so that the network learns to tell them apart.
+
 Examples:
 
 \b
   edgeseg train embedder --data studio/ --data snapshots/ --backgrounds floors/ -o runs/embedder
   edgeseg train embedder --data studio/ --teacher big.tflite --bundle shop.bundle -o runs/taught
+  edgeseg train embedder --data studio/ --confirmations /srv/reports -o runs/again
 """
 
 
@@ -203,6 +209,7 @@ def embedder(
             "--from", metavar="CHECKPOINT", help="Start from the weights of layers like these."
         ),
     ] = None,
+    confirmations: ConfirmationsOption = None,
     recipe: RecipeOption = "default",
     epochs: EpochsOption = None,
     seed: SeedOption = 0,
@@ -224,6 +231,7 @@ def embedder(
 
     chosen = with_epochs(load_recipe(EmbedderRecipe, recipe), epochs)
     check_devices(devices, {"the recipe": chosen.batch})
+    said = read_confirmed(confirmations, chosen.hard_group) if confirmations else None
     model = read_bounded(teacher, MAX_BUNDLE_BYTES, "teacher") if teacher is not None else None
     with console.progress_reporter("composing snapshots") as on_progress:
         items = instances.load_instances(
@@ -238,6 +246,7 @@ def embedder(
         start=start.embedder_weights(chosen, checkpoint) if checkpoint is not None else None,
         seed=seed,
         precision=precision.value,
+        confused=confused_items(said, train) if said is not None else None,
     )
     with _progress(chosen.epochs) as callbacks:
         history = training.train_embedder(run, output, devices=devices, **callbacks)

@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from edgeseg.cli import console
+from edgeseg.cli.confirmed import tell
 
 if TYPE_CHECKING:
+    from edgeseg.sync.gathered import Gathering
     from edgeseg.training.augment import Image
+    from edgeseg.training.confused import Confused
     from edgeseg.training.dataset import Dataset
+    from edgeseg.training.instances import Instance
     from edgeseg.training.recipe import SegmenterRecipe
 
 
@@ -95,6 +99,40 @@ def read_training_data(
                 console.print_note(f"{folder}: the teacher is sure of {count} photographs")
     replayed = frozenset(range(len(data), len(folders)))
     return TrainingData(dataset, tuple(weights), behind, described, replayed, tuple(folders))
+
+
+def read_confirmed(confirmations: list[Path], hard_group: int) -> Gathering:
+    """Files of confirmations, found but not read yet.
+
+    Args:
+        confirmations: files, or folders of them.
+        hard_group: of the recipe.
+
+    Raises:
+        typer.BadParameter: the recipe cannot learn from them.
+        DatasetError: a path is missing.
+    """
+    from edgeseg.sync.gathered import Gathering
+
+    if hard_group < 2:
+        raise typer.BadParameter(
+            "--confirmations say which items stand together in a batch: the recipe's hard_group "
+            f"must be 2 or more, and is {hard_group}"
+        )
+    return Gathering(confirmations)
+
+
+def confused_items(gathering: Gathering, train: list[Instance]) -> Confused:
+    """The items that workers saw taken for one another, as far as they are trained on; tells."""
+    from edgeseg.training.confused import confused
+
+    trained = (instance.name for instance in train if instance.scenes)
+    found = confused((each for _, each in gathering), trained)
+    note = f"{found.confirmations:,} items confirmed: {len(found.pairs):,} pairs to tell apart"
+    if found.left_out:
+        note += f"; {found.left_out:,} are left out, for they are not in the training data"
+    tell(gathering, note)
+    return found
 
 
 def _weighted(texts: list[str]) -> tuple[list[Path], list[float]]:

@@ -156,7 +156,11 @@ class Fields:
         value = self.take(name)
         if not isinstance(value, int | float) or isinstance(value, bool):
             raise self._wrong(name, "is not a number")
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError as error:
+            # A whole number may have more digits than a float holds.
+            raise self._wrong(name, "is too large") from error
 
     def sha256(self, name: str) -> str:
         """A SHA-256 as 64 lower-case hexadecimal digits."""

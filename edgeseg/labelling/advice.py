@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -11,9 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgeseg.errors import DatasetError, EdgesegError
+from edgeseg.files import read_bounded, sha256_hex
 from edgeseg.imaging import Photo, read_photo
 from edgeseg.labelling.doubt import Doubt, reason
+from edgeseg.labelling.experience import Experience
 from edgeseg.labelling.order import Pick, combined_doubts, label_order
+from edgeseg.limits import MAX_PHOTO_BYTES
+from edgeseg.postprocess import SegmenterOptions, cutout_on_white, segmentation_from
 
 # What the embedder and the network see at their inputs' sizes, a larger photo does not say better.
 _ENOUGH_PX = 448
@@ -72,6 +76,7 @@ def advise(
     ask: Callable[[Photo], Doubt],
     embedder: EmbedsPhotos,
     on_progress: Callable[[int, int], None] | None = None,
+    experience: Experience | None = None,
 ) -> Advice:
     """Order all photos that wait for a label.
 
@@ -83,6 +88,7 @@ def advise(
         ask: gives the doubt about a photo, see :func:`edgeseg.labelling.doubt.doubt_about`.
         embedder: describes whole photos: the background, too, is what a label teaches.
         on_progress: called with (done, total) after each photo.
+        experience: what workers met with photos like these, by this embedder; a further doubt.
 
     Raises:
         DatasetError: none of the waiting photos can be read.
@@ -97,7 +103,10 @@ def advise(
             photo = read_photo(path, enough_px=_ENOUGH_PX)
             vector = embedder.embed(photo)
             if done <= len(waiting):
-                doubts.append(ask(photo))
+                doubt = ask(photo)
+                if experience is not None:
+                    doubt = _with_experience(doubt, path, photo, vector, embedder, experience)
+                doubts.append(doubt)
         except EdgesegError as error:
             problems.append(f"{path}: {error}" if str(path) not in str(error) else str(error))
         else:
@@ -121,3 +130,26 @@ def advise(
         why = reason(doubt, pick, None if nearest is None else nearest.name)
         advised.append(Advised(read[pick.index], pick, doubt, nearest, why))
     return Advice(tuple(advised), tuple(problems))
+
+
+def _with_experience(
+    doubt: Doubt,
+    path: Path,
+    photo: Photo,
+    whole: NDArray[np.float32],
+    embedder: EmbedsPhotos,
+    experience: Experience,
+) -> Doubt:
+    """A doubt with what workers met with photos like this one, or with itself.
+
+    What they confirmed is of cutouts; where none was found, of photos as they are.
+    """
+    vectors = [whole]
+    height, width = photo.shape[:2]
+    cut = segmentation_from(doubt.confidence, width, height, SegmenterOptions())
+    if cut.found:
+        vectors.append(embedder.embed(cutout_on_white(photo, cut)))
+    # A photo that the handheld page kept was encoded anew, and is named by what it was.
+    names = {path.stem, sha256_hex(read_bounded(path, MAX_PHOTO_BYTES, "photo"))}
+    told = experience.signals(np.stack(vectors), names)
+    return replace(doubt, signals={**doubt.signals, **told})

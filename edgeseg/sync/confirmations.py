@@ -4,8 +4,8 @@ A confirmation is one write to the end of a file, flushed to the disk before the
 it is kept. A kill in the middle leaves a torn last line, which readers pass over and the next
 confirmation ends. The file is bounded: a full one takes the place of the older one beside it.
 
-They are the cheapest labels that there are. "None of these" with the embedding and what was shown
-instead is a hard negative; a corrected cutout is a photo to label.
+They are the cheapest labels that there are. Items that were shown before the right one are hard
+negatives of it; photos like those whose cutout or match was wrong are the next to label.
 """
 
 from __future__ import annotations

@@ -1,18 +1,36 @@
-"""The fleet, as its sync reports tell it."""
+"""The fleet, as its sync reports tell it, and what its workers confirmed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from edgeseg.errors import DatasetError, EdgesegError
+from edgeseg.sync import confirmations
+from edgeseg.sync.gathered import Gathering, file_name, sender
 from edgeseg.sync.report import SUFFIX, SyncReport, read_report
 
 # In the order in which an administrator wants to see them.
 STANDINGS = ("failing", "empty", "behind", "silent", "current")
+
+
+@dataclass(frozen=True)
+class Confirmed:
+    """How many confirmations arrived.
+
+    Attributes:
+        arrived: all of them, each once.
+        corrected: with a cutout that was corrected by hand.
+        none_of_these: of a photo that none of the shown items was.
+    """
+
+    arrived: int = 0
+    corrected: int = 0
+    none_of_these: int = 0
 
 
 @dataclass(frozen=True)
@@ -31,6 +49,7 @@ class DeviceStanding:
         received_bytes, seconds: of all of them.
         error: of the last sync, where it failed.
         shard: what it follows; None follows a catalogue that is no shard.
+        confirmed: what its workers confirmed; None where another device's files have its name too.
     """
 
     device: str
@@ -43,6 +62,7 @@ class DeviceStanding:
     received_bytes: int
     seconds: float
     error: str
+    confirmed: Confirmed | None
     shard: str | None = None
 
 
@@ -53,10 +73,12 @@ class Fleet:
     Attributes:
         generation: that all are to have.
         devices: each once.
+        confirmed: of all devices, those without a report too.
     """
 
     generation: int
     devices: tuple[DeviceStanding, ...]
+    confirmed: Confirmed = Confirmed()
 
     @property
     def current(self) -> int:
@@ -70,11 +92,12 @@ class Fleet:
             "generation": self.generation,
             "standings": counts,
             "devices": [asdict(each) for each in self.devices],
+            "confirmed": asdict(self.confirmed),
         }
 
 
 def read_reports(paths: Iterable[Path]) -> tuple[list[SyncReport], list[str]]:
-    """Read reports from files and folders.
+    """Read reports from files and folders; files of confirmations are none of them.
 
     Returns:
         The reports, and a line for each file that is none.
@@ -86,7 +109,10 @@ def read_reports(paths: Iterable[Path]) -> tuple[list[SyncReport], list[str]]:
     for path in paths:
         if not path.exists():
             raise DatasetError(f"{path}: there is no such file or folder")
-        files += sorted(path.rglob(f"*{SUFFIX}")) if path.is_dir() else [path]
+        if path.is_dir():
+            files += sorted(path.rglob(f"*{SUFFIX}"))
+        elif path.suffix != confirmations.SUFFIX:
+            files.append(path)
     reports, failures = [], []
     for file in files:
         try:
@@ -98,8 +124,35 @@ def read_reports(paths: Iterable[Path]) -> tuple[list[SyncReport], list[str]]:
     return reports, failures
 
 
+def gather(paths: Iterable[Path]) -> Gathering:
+    """The confirmations among reports: what :func:`read_reports` leaves of the same paths."""
+    return Gathering(p for p in paths if p.is_dir() or p.suffix == confirmations.SUFFIX)
+
+
+def count_confirmed(gathering: Gathering) -> dict[str | None, Confirmed]:
+    """Count what workers confirmed; read it once and keep none of it.
+
+    Returns:
+        By the name that the device's files have, see :func:`edgeseg.sync.gathered.sender`.
+    """
+    counts: dict[str | None, Confirmed] = {}
+    for file, each in gathering:
+        device = sender(file)
+        before = counts.get(device, Confirmed())
+        counts[device] = Confirmed(
+            before.arrived + 1,
+            before.corrected + (each.cutout == "corrected"),
+            before.none_of_these + (each.sku is None),
+        )
+    return counts
+
+
 def summarize(
-    reports: Iterable[SyncReport], now: datetime, silent_s: float, generation: int | None = None
+    reports: Iterable[SyncReport],
+    now: datetime,
+    silent_s: float,
+    generation: int | None = None,
+    confirmed: Mapping[str | None, Confirmed] | None = None,
 ) -> Fleet:
     """What a fleet is like.
 
@@ -108,22 +161,38 @@ def summarize(
         now: to tell how old they are.
         silent_s: seconds after which a device counts as silent.
         generation: that all are to have; None takes the newest that any report names.
+        confirmed: of :func:`count_confirmed`.
     """
+    counts = confirmed or {}
     by_device: dict[str, list[SyncReport]] = {}
     newest = 0
     for report in reports:
         by_device.setdefault(report.device, []).append(report)
         newest = max(newest, report.published_generation or 0, report.to_generation or 0)
     wanted = newest if generation is None else generation
-    devices = [_standing(own, wanted, now, silent_s) for own in by_device.values()]
+    names = Counter(file_name(device) for device in by_device)
+    devices = []
+    for device, own in by_device.items():
+        name = file_name(device)
+        theirs = counts.get(name, Confirmed()) if names[name] == 1 or name not in counts else None
+        devices.append(_standing(own, wanted, now, silent_s, theirs))
     devices.sort(
         key=lambda each: (STANDINGS.index(each.standing), -(each.behind or 0), each.device)
     )
-    return Fleet(wanted, tuple(devices))
+    of_all = Confirmed(
+        sum(each.arrived for each in counts.values()),
+        sum(each.corrected for each in counts.values()),
+        sum(each.none_of_these for each in counts.values()),
+    )
+    return Fleet(wanted, tuple(devices), of_all)
 
 
 def _standing(
-    reports: list[SyncReport], wanted: int, now: datetime, silent_s: float
+    reports: list[SyncReport],
+    wanted: int,
+    now: datetime,
+    silent_s: float,
+    confirmed: Confirmed | None,
 ) -> DeviceStanding:
     # Of two in one second the later one in their files' order, which is that of their making.
     last = max(reversed(reports), key=lambda each: each.finished)
@@ -149,4 +218,5 @@ def _standing(
         seconds=round(sum(each.seconds for each in reports), 3),
         error=f"{last.error_kind}: {last.error}" if last.error else "",
         shard=last.shard,
+        confirmed=confirmed,
     )

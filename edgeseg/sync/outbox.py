@@ -9,6 +9,7 @@ from edgeseg import limits
 from edgeseg.errors import EdgesegError
 from edgeseg.files import read_bounded, write_atomic
 from edgeseg.sync import confirmations
+from edgeseg.sync.gathered import file_name, sent_name
 from edgeseg.sync.report import SUFFIX, decode_report
 from edgeseg.sync.transfer.caps import Caps
 from edgeseg.sync.transfer.web import Web, is_web
@@ -53,7 +54,7 @@ def _send_reports(outbox: Path, to: str, web: Web | None) -> int:
             web.post(data)
         else:
             # Named by the device, for a folder gathers those of many.
-            write_atomic(Path(to) / f"{_file_name(device)}-{path.name}", data)
+            write_atomic(Path(to) / f"{file_name(device)}-{path.name}", data)
         path.unlink(missing_ok=True)
         sent += 1
     return sent
@@ -66,10 +67,6 @@ def _send_confirmations(path: Path, to: str, web: Web | None, device: str) -> No
             told = {"device": device, "confirmations": [json.loads(line) for line in batch]}
             web.post(json.dumps(told, sort_keys=True).encode())
         else:
-            name = f"{_file_name(device)}-{path.stem}-{number}{confirmations.SUFFIX}"
+            name = sent_name(device, path.stem, number)
             write_atomic(Path(to) / name, b"".join(line + b"\n" for line in batch))
     path.unlink(missing_ok=True)
-
-
-def _file_name(text: str) -> str:
-    return "".join(c if c.isalnum() or c in "-_." else "-" for c in text)[:60] or "device"

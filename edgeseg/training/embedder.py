@@ -21,9 +21,10 @@ from edgeseg.preprocessing import Preprocessing
 from edgeseg.training.augment import Augmentation, Image, augment, recolour
 from edgeseg.training.checkpoint import Checkpoint, Weights, get_weights, set_weights
 from edgeseg.training.colour import fit_colour
+from edgeseg.training.confused import Confused
 from edgeseg.training.devices import over_devices, shared
 from edgeseg.training.fit import Batch, History, compiled, fit
-from edgeseg.training.hard_negatives import deal, nearest_items
+from edgeseg.training.hard_negatives import CHOICE, deal, nearest_items
 from edgeseg.training.instances import TEACHER_PX, Instance
 from edgeseg.training.losses import SoftTargetContrastive
 from edgeseg.training.networks.embedder import EMBEDDERS
@@ -46,6 +47,8 @@ class EmbedderRun:
         start: first weights, of those layers that are named; the others are drawn.
         seed: of the weights and of every random choice.
         precision: ``float32`` or ``bfloat16``, as in ``SegmenterRun``.
+        confused: items that workers saw taken for one another, all of them among ``train`` and with
+            snapshots; they meet in batches where the recipe's ``hard_group`` is 2 or more.
     """
 
     recipe: EmbedderRecipe
@@ -55,9 +58,11 @@ class EmbedderRun:
     start: Weights | None = None
     seed: int = 0
     precision: str = "float32"
+    confused: Confused | None = None
 
     def describe(self) -> dict[str, Any]:
         """What must be the same for a run to be continued; JSON types."""
+        further = {} if self.confused is None else {"confused": self.confused.describe()}
         return {
             "recipe": self.recipe.to_dict(),
             "train_items": len(self.train),
@@ -66,6 +71,7 @@ class EmbedderRun:
             "started": None if self.start is None else len(self.start),
             "seed": self.seed,
             "precision": self.precision,
+            **further,
         }
 
 
@@ -151,6 +157,10 @@ class _EmbedderTask:
         )
         self.trainable = [i for i, instance in enumerate(run.train) if instance.scenes]
         self.nearest = nearest_items(self._described(), recipe.hard_group)
+        self.rivals: dict[int, list[int]] = {}
+        if run.confused is not None:
+            names = [instance.name for instance in run.train]
+            self.rivals = run.confused.of(names, CHOICE * (recipe.hard_group - 1))
         self.batch = min(recipe.batch, len(self.trainable))
         samples = recipe.epoch_samples or len(self.trainable)
         self.epoch_steps = max(1, samples // self.batch)
@@ -162,7 +172,8 @@ class _EmbedderTask:
         for step in range(self.epoch_steps):
             # Whole batches are dealt from one deal: an item never meets itself as a negative.
             if len(deck) < self.batch:
-                deck = deal(self.trainable, self.nearest, self.run.recipe.hard_group, shuffle)
+                group = self.run.recipe.hard_group
+                deck = deal(self.trainable, self.nearest, group, shuffle, self.rivals)
             chosen, deck = deck[: self.batch], deck[self.batch :]
             images = np.empty((2 * self.batch, size, size, 3), np.uint8)
             for slot, index in enumerate(chosen):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from edgeseg.embedder import Embedder
+from edgeseg.formats.bundle import Bundle
 from edgeseg.imaging import encode_png
 from edgeseg.labelling.label_set import LabelSet
 from tests.edgeseg.cli.conftest import RunCli
+from tests.edgeseg.sync.test_confirmations import confirmation
 
 PHOTOS = 5
 
@@ -53,6 +58,51 @@ def test_next_of_a_folder(cli: RunCli, training: Path, bundle_path: Path, tmp_pa
     ran = cli(*command, "--labelled", training, "--json")
     assert ran.code == 1
     assert "no photo waits" in ran.err
+
+
+def test_next_by_what_workers_confirmed(
+    cli: RunCli, training: Path, bundle_path: Path, tiny_bundle: Bundle, tmp_path: Path
+) -> None:
+    photos = training / "images"
+    command = ("label", "next", photos, "--bundle", bundle_path, "--no-colour", "--json")
+    plain = json.loads(cli(*command).out)
+    last = Path(plain["photos"][-1]["photo"])
+    embedder = Embedder(tiny_bundle)
+    made = replace(
+        confirmation(1, sku=None),
+        embedder_digest=embedder.digest,
+        embedding=np.eye(1, embedder.dim, dtype=np.float32)[0],
+        cutout="corrected",
+        photo_sha256=hashlib.sha256(last.read_bytes()).hexdigest(),
+    )
+    fleet = tmp_path / "fleet"
+    fleet.mkdir()
+    (fleet / "s-confirmations-0123456789ab-0-0.jsonl").write_bytes(made.to_line() + b"{torn")
+    other = tmp_path / "other.jsonl"
+    other.write_bytes(confirmation(2).to_line())
+    given = ("--confirmations", fleet, "--confirmations", other)
+    ran = cli(*command, *given)
+    assert ran.code == 0, ran.err
+    told = json.loads(ran.out)
+    first = told["photos"][0]
+    assert first["photo"] == str(last)
+    assert (first["signals"]["corrected"], first["signals"]["mistaken"]) == (1.0, 1.0)
+    assert "workers put 100% of the cutouts right by hand" in first["reason"]
+    assert told["confirmations"] == {
+        "used": 1, "other_embedder": 1, "damaged_lines": 1, "unread_files": [],
+        "files_left_out": 0,
+    }  # fmt: skip
+    ran = cli(*command[:-1], *given)
+    assert b"workers put 100%" in ran.out
+    assert "1 confirmations of another embedder are left out" in ran.lines
+    assert "1 damaged lines of confirmations are passed over" in ran.lines
+
+    # Where none counts, the order is what it was.
+    told = json.loads(cli(*command, "--confirmations", other).out)
+    assert told["photos"] == plain["photos"]
+    assert told["confirmations"]["other_embedder"] == 1
+    ran = cli(*command, "--confirmations", tmp_path / "nowhere")
+    assert (ran.code, len(ran.lines)) == (1, 1)
 
 
 def test_a_label_set_hands_out_photos_in_that_order(

@@ -13,7 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from edgeseg.sync.confirmations import ConfirmationLog
+from edgeseg.sync.store import Store
 from tests.edgeseg.cli.conftest import RunCli
+from tests.edgeseg.sync.test_confirmations import confirmation
 
 
 @pytest.fixture
@@ -96,6 +99,9 @@ def test_a_fleet_is_told_from_reports(
 
     assert [sync(name) for name in ("one", "two", "three")] == [0, 0, 0]
     _publish_next(cli, items_csv, bundle_path, tmp_path)
+    log = ConfirmationLog(Store(tmp_path / "one").confirmations)
+    for number, sku in enumerate(("P1", None)):
+        log.append(confirmation(number, sku))
     assert sync("one") == 0
     assert sync("three", tmp_path / "nowhere") == 1
     ran = cli("fleet", reports, "--json")
@@ -108,7 +114,15 @@ def test_a_fleet_is_told_from_reports(
         ("one", "current", 0),
     ]
     assert told["devices"][0]["error"].startswith("DownloadError: ")
+    assert told["confirmed"]["arrived"] == 2
+    assert told["confirmed"]["damaged_lines"] == 0
+    assert [each["confirmed"]["arrived"] for each in told["devices"]] == [0, 0, 2]
+    assert told["devices"][2]["confirmed"] == {"arrived": 2, "corrected": 0, "none_of_these": 1}
+    with next(reports.glob("*.jsonl")).open("ab") as file:
+        file.write(b"torn")
     plain = cli("fleet", reports, "--strict")
+    assert "1 damaged lines" in plain.err
+    assert b"corrected" in plain.out
     assert plain.code == 1
     assert "1 of 3 devices are current at generation 2" in plain.out.decode()
     (reports / "broken.json").write_text("{")

@@ -14,9 +14,11 @@ from edgeseg.formats.bundle import Bundle
 from edgeseg.imaging import Photo, encode_png
 from edgeseg.labelling.advice import advise
 from edgeseg.labelling.doubt import Doubt, doubt_about
+from edgeseg.labelling.experience import Experience
 from edgeseg.labelling.review import review_labels
 from edgeseg.labelling.review_page import review_page
 from edgeseg.segmenter import Segmenter
+from tests.edgeseg.labelling.test_experience import said
 
 
 class Lopsided:
@@ -89,6 +91,51 @@ def test_the_doubtful_and_the_new_come_first(tmp_path: Path, tiny_bundle: Bundle
     assert "broken.png" in advice.problems[0]
     with pytest.raises(DatasetError, match="none of 1"):
         advise([tmp_path / "broken.png"], labelled, ask, Embedder(tiny_bundle))
+
+
+class MiddleColour:
+    """Embeds what a picture has in its middle: red, green or blue."""
+
+    def embed(self, picture: Photo) -> np.ndarray:
+        height, width = picture.shape[:2]
+        vector = picture[height // 2, width // 2].astype(np.float32)
+        return vector / np.linalg.norm(vector)
+
+
+def test_what_workers_put_right_comes_first(tmp_path: Path) -> None:
+    colours = {"red": (250, 0, 0), "green": (0, 250, 0), "blue": (0, 0, 250)}
+    waiting = written(tmp_path, **{name: square(colour) for name, colour in colours.items()})
+    done = written(tmp_path, done=square((90, 90, 90)))
+
+    def ask(photo: Photo) -> Doubt:
+        return Doubt({"loss": 0.3}, 0.5, np.ones((32, 32), np.float32))
+
+    def order(*confirmations: object) -> list[str]:
+        experience = Experience(confirmations, "ef" * 32, 3)
+        advice = advise(waiting, done, ask, MiddleColour(), experience=experience)
+        for each in advice.order:
+            reasons[each.photo.stem] = each.reason
+            assert each.to_dict()["signals"].keys() == {"loss", "corrected", "mistaken"}
+        return [each.photo.stem for each in advice.order]
+
+    reasons: dict[str, str] = {}
+    right = [said((1, 0, 0), number=9), said((0, 0, 1), number=8)]
+    assert order(*right, said((0, 0, 1), number=1, cutout="corrected"))[0] == "blue"
+    assert "workers put 37% of the cutouts right by hand" in reasons["blue"]
+    assert "of the matches wrong" not in reasons["blue"]
+    assert "workers" not in reasons["red"] + reasons["green"]
+    assert order(*right, said((0, 1, 0), number=1, sku=None))[0] == "green"
+    assert "workers found 55% of the matches wrong" in reasons["green"]
+    # Where workers met no trouble, nothing changes.
+    plain = advise(waiting, done, ask, MiddleColour())
+    assert order(*right) == [each.photo.stem for each in plain.order]
+    # The photo that was confirmed, kept under its file's digest, whatever its cutout looks like.
+    kept = tmp_path / f"{'ab' * 32}.png"
+    waiting[0].rename(kept)
+    waiting[0] = kept
+    told = order(*right, said((0, 0, 1), number=1, sku="P3"))
+    assert told[0] == kept.stem
+    assert "workers found 67% of the matches wrong" in reasons[kept.stem]
 
 
 def test_a_review_puts_the_wrong_label_first_and_shows_it(

@@ -11,8 +11,10 @@ import pytest
 from edgeseg import limits
 from edgeseg.errors import DatasetError, EdgesegError
 from edgeseg.sync import report as reports
-from edgeseg.sync.fleet import read_reports, summarize
+from edgeseg.sync.fleet import Confirmed, count_confirmed, gather, read_reports, summarize
+from edgeseg.sync.gathered import sent_name
 from edgeseg.sync.report import SyncReport, decode_report
+from tests.edgeseg.sync.test_confirmations import confirmation
 from tests.edgeseg.sync.test_release import RELEASE
 
 NOW = RELEASE.published
@@ -106,3 +108,38 @@ def test_what_is_no_report_is_told(tmp_path: Path) -> None:
     (tmp_path / "x.json").write_text("[]")
     read, failures = read_reports([tmp_path])
     assert (read, len(failures)) == ([], 1)
+
+
+def test_what_workers_confirmed_is_counted_by_device(tmp_path: Path) -> None:
+    said = [
+        confirmation(1),
+        replace(confirmation(2), cutout="corrected"),
+        replace(confirmation(3, sku=None), cutout="corrected"),
+        confirmation(4, sku=None),
+    ]
+    lines = [each.to_line() for each in said]
+    stem = "confirmations-0123456789ab-0"
+    (tmp_path / sent_name("scanner 7", stem, 0)).write_bytes(b"".join(lines[:3]))
+    # Sent again, after the device was cut off: each counts once.
+    (tmp_path / sent_name("scanner 7", stem, 1)).write_bytes(lines[0] + b"{torn")
+    (tmp_path / "from-somewhere.jsonl").write_bytes(lines[3])
+    (tmp_path / "report.json").write_bytes(replace(REPORT, device="scanner 7").to_bytes())
+    reports, failures = read_reports([tmp_path, tmp_path / "from-somewhere.jsonl"])
+    assert (len(reports), failures) == (1, [])
+    gathering = gather([tmp_path, tmp_path / "report.json"])
+    counts = count_confirmed(gathering)
+    assert gathering.damaged == 1
+    fleet = summarize([*reports, replace(REPORT, device="quiet")], NOW, 60, confirmed=counts)
+    by_device = {each.device: each.confirmed for each in fleet.devices}
+    assert by_device == {"scanner 7": Confirmed(3, 2, 1), "quiet": Confirmed()}
+    assert fleet.confirmed == Confirmed(4, 2, 2)
+    told = fleet.to_dict()
+    assert told["confirmed"] == {"arrived": 4, "corrected": 2, "none_of_these": 2}
+    assert {"arrived": 3, "corrected": 2, "none_of_these": 1} in [
+        each["confirmed"] for each in told["devices"]
+    ]
+    # Two devices whose files have one name cannot be told apart.
+    both = [*reports, replace(REPORT, device="scanner/7")]
+    fleet = summarize(both, NOW, 60, confirmed=counts)
+    assert [each.confirmed for each in fleet.devices] == [None, None]
+    assert fleet.confirmed.arrived == 4

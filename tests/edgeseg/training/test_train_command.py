@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from edgeseg.imaging import read_photo
 from edgeseg.presets import preset_path
 from edgeseg.training.checkpoint import load_checkpoint, weights_digest
 from edgeseg.training.fit import STATE_FILE
+from tests.edgeseg.sync.test_confirmations import confirmation
 from tests.edgeseg.training.conftest import EMBEDDER_RECIPE, SEGMENTER_RECIPE, WriteRecipe
 
 KILLED_EPOCHS = 30
@@ -222,3 +224,35 @@ def test_train_embedder(
     code, out, err = run_cli(capsys, *command)
     assert code == 0, err
     assert json.loads(out) == told
+
+
+def test_train_embedder_by_what_workers_confirmed(
+    tmp_path: Path,
+    studio_folder: Path,
+    write_recipe: WriteRecipe,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    if not preset_path().is_file():
+        pytest.skip("the default bundle is not built here")
+    said = tmp_path / "fleet" / "confirmations.jsonl"
+    said.parent.mkdir()
+    shown = (("S1", 0.1), ("gone", 0.2), ("S2", 0.3), ("S3", 0.31))
+    lines = [replace(confirmation(1, "S2"), shown=shown).to_line(), confirmation(2, None).to_line()]
+    said.write_bytes(b"".join(lines) + b"torn")
+    command: tuple[Any, ...] = (
+        "train", "embedder", "--data", studio_folder, "--backgrounds", studio_folder,
+        "--confirmations", said.parent, "-o", tmp_path / "run", "--epochs", "1",
+    )  # fmt: skip
+    code, _, err = run_cli(capsys, *command, "--recipe", write_recipe(EMBEDDER_RECIPE))
+    assert code == 2
+    assert "hard_group must be 2 or more" in err
+    recipe = write_recipe(EMBEDDER_RECIPE, hard_group=2, validation_share=0.1)
+    code, _, err = run_cli(capsys, *command, "--recipe", recipe)
+    assert code == 0, err
+    assert "1 damaged lines" in err
+    assert "1 items confirmed: 2 pairs to tell apart; 1 are left out" in err
+    run = load_checkpoint(tmp_path / "run" / "embedder.safetensors").run
+    assert run["confused"]["pairs"] == 2
+    code, _, err = run_cli(capsys, *command, "--confirmations", tmp_path / "no", "--recipe", recipe)
+    assert code == 1
+    assert "no such file or folder" in err
