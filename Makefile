@@ -33,7 +33,7 @@ demo: $(VENV)/.convert-installed
 test: smoke lint $(VENV)/.dev-installed
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long"
 
-# What takes minutes more: a bench cut off in every way, every scenario with every quality.
+# What takes minutes more: a bench cut off in every way, every scenario with every quality, training runs on several devices.
 test-long: $(VENV)/.dev-installed
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m long
 

@@ -86,7 +86,7 @@ def apart(one: dict[str, Any], other: dict[str, Any]) -> float:
 
 
 @JAX
-@pytest.mark.slow
+@pytest.mark.long
 def test_devices_share_a_step_and_give_one_curve(told: dict[str, Any]) -> None:
     assert told["devices"] == ["cpu:0", "cpu:1", "cpu:2", "cpu:3"]
     runs = told["segmenter"]
@@ -102,7 +102,7 @@ def test_devices_share_a_step_and_give_one_curve(told: dict[str, Any]) -> None:
 
 
 @JAX
-@pytest.mark.slow
+@pytest.mark.long
 def test_batch_normalization_sees_the_whole_batch(told: dict[str, Any]) -> None:
     values = np.random.default_rng(5).normal(size=8).astype(np.float32)
     values[4:] += 10
@@ -114,7 +114,7 @@ def test_batch_normalization_sees_the_whole_batch(told: dict[str, Any]) -> None:
 
 
 @JAX
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_run_goes_on_with_other_devices(told: dict[str, Any]) -> None:
     runs = told["segmenter"]
     straight = runs["straight"]["1"]
@@ -128,7 +128,7 @@ def test_a_run_goes_on_with_other_devices(told: dict[str, Any]) -> None:
 
 
 @JAX
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_kind_of_network_and_precision(told: dict[str, Any]) -> None:
     for kind in ("embedder", "classes"):
         assert apart(told[kind]["1"], told[kind]["2"]) < LOSS_TOLERANCE
@@ -140,7 +140,7 @@ def test_every_kind_of_network_and_precision(told: dict[str, Any]) -> None:
 
 
 @JAX
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_is_refused_on_jax(told: dict[str, Any]) -> None:
     assert told["refusals"] == {
         "too few": "6 devices were asked for, and JAX has 4 of kind cpu; "
