@@ -115,10 +115,12 @@ def test_a_graph_that_cannot_reach_k_falls_back_to_exact_search() -> None:
 
 @pytest.mark.parametrize("k", [1, 4, 60])
 def test_neighbours_are_the_nearest_others(k: int) -> None:
-    vectors = unit_vectors(50, 16)
+    catalogue = made(50)
+    # Its items stand by SKU, whatever order they came in.
+    vectors = catalogue.data.codes.decoded()
     distances = 1.0 - vectors.astype(np.float64) @ vectors.T
     np.fill_diagonal(distances, np.inf)
-    found = list(made(50).neighbours(k))
+    found = list(catalogue.neighbours(k))
     assert len(found) == 50
     for row, (rows, near) in enumerate(found):
         expected = np.argsort(distances[row])[: min(k, 49)]

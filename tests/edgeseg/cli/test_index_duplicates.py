@@ -37,7 +37,7 @@ def test_lists_the_groups(cli: RunCli, shop: Path) -> None:
     assert (ran.code, ran.err) == (0, "")
     lines = [line.split() for line in ran.out.decode().splitlines()]
     rows = [line for line in lines if line and line[0] == "1"]
-    assert rows[0][1:4] == ["one-again", "one", "0.00"], "equal pictures come first"
+    assert rows[0][1:4] == ["one", "one-again", "0.00"], "equal pictures come first"
     assert len(rows) == 3
     assert rows[1][-1] == "mirrored"
     assert "one-green" not in ran.out.decode()
