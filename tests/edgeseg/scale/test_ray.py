@@ -15,6 +15,7 @@ from edgeseg.errors import EdgesegError, ModelContractError
 from edgeseg.scale.building import build
 from edgeseg.scale.engine.ray import RayEngine
 from edgeseg.scale.plan import Description, Plan
+from tests.edgeseg.scale.clusters import cluster_of
 from tests.edgeseg.scale.made import EMBEDDER_DIGEST, MeanColour, built, made_shop, told_names
 
 pytest.importorskip("ray", reason="the scale extra is not installed")
@@ -25,18 +26,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    """A head without processors, and two nodes of one each."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    from ray.cluster_utils import Cluster
-
-    made = Cluster(
-        initialize_head=True,
-        head_node_args={"num_cpus": 0, "object_store_memory": 80 << 20, "include_dashboard": False},
-    )
-    for _ in range(2):
-        made.add_node(num_cpus=1, object_store_memory=80 << 20)
-    yield made
-    made.shutdown()
+    """Two nodes of one processor each."""
+    with cluster_of({"num_cpus": 1}, {"num_cpus": 1}) as made:
+        yield made
 
 
 def test_it_is_the_same_catalogue(cluster: Any, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from edgeseg.errors import ModelContractError
 from edgeseg.scale.building import build
 from edgeseg.scale.engine.ray import RayEngine
 from edgeseg.scale.plan import Description, Plan
+from tests.edgeseg.scale.clusters import cluster_of
 from tests.edgeseg.scale.made import EMBEDDER_DIGEST, MeanColour, built, made_shop
 
 pytest.importorskip("ray", reason="the scale extra is not installed")
@@ -27,17 +28,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """A node with a GPU and two processors, and one with two processors alone."""
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    from ray.cluster_utils import Cluster
-
-    made = Cluster(
-        initialize_head=True,
-        head_node_args={"num_cpus": 0, "object_store_memory": 80 << 20, "include_dashboard": False},
-    )
-    made.add_node(num_cpus=2, num_gpus=1, object_store_memory=80 << 20)
-    made.add_node(num_cpus=2, num_gpus=0, object_store_memory=80 << 20)
-    yield made
-    made.shutdown()
+    with cluster_of({"num_cpus": 2, "num_gpus": 1}, {"num_cpus": 2, "num_gpus": 0}) as made:
+        yield made
 
 
 class TellsItsGpus(MeanColour):
