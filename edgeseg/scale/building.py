@@ -20,6 +20,7 @@ from edgeseg.errors import DatasetError, EdgesegError
 from edgeseg.files import made_folder, pieces_of, sha256_hex, write_atomic
 from edgeseg.formats.catalogue_file import KIND, SUFFIX
 from edgeseg.formats.shard_list import Shard, ShardList, check_slugs
+from edgeseg.indexing import nothing_readable
 from edgeseg.lock import Lock
 from edgeseg.scale.assembly import ShardDone, ShardWork, found_assembled, write_items
 from edgeseg.scale.chunk import write_chunks
@@ -104,10 +105,8 @@ class _Build:
         with self.summary.step("assemble"):
             shards = self._assemble()
         if not shards:
-            sku, _, reason = first[0]
-            raise DatasetError(
-                f"none of {self.summary.items} pictures can be read, such as item {sku}: {reason}"
-            )
+            told = [(sku, reason) for sku, _, reason in first]
+            raise DatasetError(nothing_readable(self.summary.items, told))
         self._put_out(shards)
         return Built(
             self.summary,

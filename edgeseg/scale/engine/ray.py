@@ -122,9 +122,8 @@ class RayEngine:
     def assemble(self, works: Sequence[ShardWork]) -> Iterator[ShardDone]:
         """Build all catalogues as tasks, as many at once as there are processors."""
         task = self._ray.remote(num_cpus=1, max_retries=_ATTEMPTS)(assemble)
-        left = list(works)
         with _told():
-            pending = [task.remote(each) for each in left]
+            pending = [task.remote(each) for each in works]
             while pending:
                 ready, pending = self._ray.wait(pending)
                 yield from self._ray.get(ready)
