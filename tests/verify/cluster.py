@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from tests.edgeseg.scale.clusters import STORE_BYTES, cluster_of
 from tests.verify.figure import NotMeasuredError
-
-_STORE_BYTES = 100 << 20
 
 
 @dataclass
@@ -36,7 +35,7 @@ class Nodes:
 
     def add(self, cpus: int = 1) -> None:
         """Start another node."""
-        self.nodes.append(self.cluster.add_node(num_cpus=cpus, object_store_memory=_STORE_BYTES))
+        self.nodes.append(self.cluster.add_node(num_cpus=cpus, object_store_memory=STORE_BYTES))
 
     def kill_node(self, rng: np.random.Generator) -> None:
         """Kill a node with everything on it."""
@@ -60,19 +59,14 @@ def nodes(count: int, cpus: int = 1) -> Iterator[Nodes]:
     Raises:
         NotMeasuredError: Ray is not installed.
     """
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    try:
-        from ray.cluster_utils import Cluster
-    except ImportError as error:
-        raise NotMeasuredError(f"{error.name} is not installed") from error
-    head = {"num_cpus": 0, "object_store_memory": _STORE_BYTES, "include_dashboard": False}
-    made = Nodes(Cluster(initialize_head=True, head_node_args=head))
-    try:
+    with contextlib.ExitStack() as stack:
+        try:
+            made = Nodes(stack.enter_context(cluster_of()))
+        except ImportError as error:
+            raise NotMeasuredError(f"{error.name} is not installed") from error
         for _ in range(count):
             made.add(cpus)
         yield made
-    finally:
-        made.cluster.shutdown()
 
 
 def _actors() -> Iterator[int]:
