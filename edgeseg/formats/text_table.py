@@ -212,5 +212,8 @@ def _check_text(text: memoryview) -> None:
 
 def has_control_characters(text: str) -> bool:
     """Whether ``text`` has a C0 or C1 control character, line breaks included."""
+    # What may be printed has none: a catalogue asks for each of its texts, and nearly all are so.
+    if text.isprintable():
+        return False
     codes = np.frombuffer(text.encode("utf-32-le"), "<u4")
     return bool(((codes < 0x20) | ((codes >= 0x7F) & (codes < 0xA0))).any())

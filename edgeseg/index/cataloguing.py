@@ -13,7 +13,7 @@ from edgeseg.formats.catalogue_file import CatalogueData, encode_catalogue
 from edgeseg.formats.codes import DEFAULT_PRECISION, Codes, check_codes
 from edgeseg.formats.text_table import TextTable
 from edgeseg.index import golden, hnsw
-from edgeseg.index.locality import near_order, reordered
+from edgeseg.index.locality import coarse_to_fine, near_order, reordered
 from edgeseg.index.nearest import EXACT_SEARCH_MAX_ITEMS, NearestVectors
 from edgeseg.items import Item, check_item
 
@@ -55,8 +55,9 @@ def make_catalogue(
     graph = None
     if len(items) > EXACT_SEARCH_MAX_ITEMS:
         order = near_order(codes)
-        graph = reordered(hnsw.build_graph(codes), order)
         codes, items = codes.taken(order), [items[row] for row in order.tolist()]
+        added = coarse_to_fine(len(codes))
+        graph = reordered(hnsw.build_graph(codes.taken(added)), np.argsort(added))
     columns = [[item.sku for item in items]]
     columns += [[item.attributes.get(name, "") for item in items] for name in names]
     data = CatalogueData(embedder_digest, names, codes, TextTable.of(columns), graph)

@@ -3,6 +3,10 @@
 A walk through the graph goes from an item to its neighbours; where those lie near, more of them
 are in the processor's cache already (Coleman et al., "Graph Reordering for Cache-Efficient Near
 Neighbor Search", 2022). The order is that of a k-d tree's leaves (Bentley, 1975).
+
+The walk by which a new item finds its links gains as much. But a graph to which one region after
+the other is added has too few links between them, so all regions are gone over several times, in
+ever smaller steps.
 """
 
 from __future__ import annotations
@@ -16,6 +20,8 @@ from edgeseg.formats.codes import Codes
 from edgeseg.formats.graph import Graph, packed_lists
 
 _LEAF_ROWS = 8
+# The first time over all regions takes one row of so many, each time after it as many as are there.
+_FIRST_STEP = 16
 # Components as whole numbers, whose sums are exact in whatever order a processor adds them.
 _UNIT = 8192
 
@@ -42,6 +48,16 @@ def near_order(codes: Codes) -> NDArray[np.int64]:
         half = len(rows) // 2
         waiting += [ordered[half:], ordered[:half]]
     return np.concatenate(leaves)
+
+
+def coarse_to_fine(rows: int) -> NDArray[np.int64]:
+    """In which order to add rows that lie in `near_order`: every 16th, those halfway, and so on."""
+    numbers = np.arange(rows, dtype=np.int64)
+    passes, step = [numbers[::_FIRST_STEP]], _FIRST_STEP
+    while step > 1:
+        passes.append(numbers[step // 2 :: step])
+        step //= 2
+    return np.concatenate(passes)
 
 
 def reordered(graph: Graph, order: NDArray[np.int64]) -> Graph:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgeseg import limits
+from edgeseg import __version__, limits
 from edgeseg.errors import DatasetError, EdgesegError
 from edgeseg.files import made_folder, pieces_of, sha256_hex, write_atomic
 from edgeseg.formats.catalogue_file import KIND, SUFFIX
@@ -23,7 +23,7 @@ from edgeseg.formats.shard_list import Shard, ShardList, check_slugs
 from edgeseg.indexing import nothing_readable
 from edgeseg.lock import Lock
 from edgeseg.scale.assembly import ShardDone, ShardWork, found_assembled, write_items
-from edgeseg.scale.chunk import write_chunks
+from edgeseg.scale.chunk import chunk_size, write_chunks
 from edgeseg.scale.engine import Engine
 from edgeseg.scale.ledger import Ledger
 from edgeseg.scale.listing import Listed, read_list
@@ -151,8 +151,8 @@ class _Build:
 
     def _describe(self) -> None:
         known = self.ledger.known_pictures()
-        places = self.ledger.unread_places()
-        cut = write_chunks(self.folder, places, known, self.plan.chunk_pictures)
+        size = chunk_size(self.ledger.unread(), self.engine.workers, self.plan.chunk_pictures)
+        cut = write_chunks(self.folder, self.ledger.unread_places(), known, size)
         if not cut.chunks:
             return
         work = Work(self.run, self.folder, self.home / "parts", self.description.open_describer)
@@ -202,8 +202,9 @@ class _Build:
             count, digest = write_items(items, self.ledger.described(name))
             if not count:
                 continue
+            # Another version may build another graph of the same items.
             key = sha256_hex(
-                f"{KIND.format_version} {self.description.embedder_digest} "
+                f"{__version__} {KIND.format_version} {self.description.embedder_digest} "
                 f"{self.plan.precision} {digest}".encode()
             )
             output = self._catalogues / f"{key[:32]}{SUFFIX}"

@@ -20,6 +20,9 @@ from edgeseg.scale.place import Place
 
 # At some 50 ms each, a quarter of a minute: what a kill loses, and what a worker asks anew after.
 CHUNK_PICTURES = 256
+# Where there are fewer, so that each worker gets several and none waits long for the last; but a
+# chunk leaves a file, whose cost is that of some pictures.
+_CHUNKS_EACH, _LEAST_CHUNK_PICTURES = 4, 64
 _CHUNKS_FILE, _KNOWN_FILE = "chunks.parquet", "known.npy"
 
 
@@ -34,6 +37,18 @@ class Cut:
 
     chunks: int
     pictures: int
+
+
+def chunk_size(pictures: int, workers: int, most: int = CHUNK_PICTURES) -> int:
+    """How many pictures to put in a chunk, that all workers have something to do.
+
+    Args:
+        pictures: in all.
+        workers: that do them.
+        most: in a chunk.
+    """
+    share = -(-pictures // (workers * _CHUNKS_EACH))
+    return min(most, max(_LEAST_CHUNK_PICTURES, share))
 
 
 def write_chunks(

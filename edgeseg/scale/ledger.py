@@ -28,6 +28,11 @@ from edgeseg.scale.part import part_names, part_path, read_found
 from edgeseg.scale.place import Place
 
 _BLOCK_ROWS = 4096
+_UNREAD = (
+    "FROM items i LEFT JOIN places p USING (address) WHERE p.stamp IS NOT i.stamp OR i.stamp = '' "
+    "OR (p.sha256 NOT IN (SELECT sha256 FROM vectors) "
+    "AND p.sha256 NOT IN (SELECT sha256 FROM faults))"
+)
 
 
 @dataclass(frozen=True)
@@ -176,15 +181,17 @@ class Ledger:
                 )
             return int(connection.execute("SELECT count(*) FROM items").fetchone()[0])
 
+    def unread(self) -> int:
+        """How many places `unread_places` has."""
+        ((count,),) = self._rows(f"SELECT count(DISTINCT i.address) {_UNREAD}")
+        return int(count)
+
     def unread_places(self) -> Iterator[Place]:
         """Places of the build that are not known as they are now, in the list's order."""
         return (
             Place(address, stamp)
             for address, stamp in self._rows(
-                "SELECT i.address, max(i.stamp) FROM items i LEFT JOIN places p USING (address) "
-                "WHERE p.stamp IS NOT i.stamp OR i.stamp = '' OR (p.sha256 NOT IN "
-                "(SELECT sha256 FROM vectors) AND p.sha256 NOT IN (SELECT sha256 FROM faults)) "
-                "GROUP BY i.address ORDER BY min(i.id)"
+                f"SELECT i.address, max(i.stamp) {_UNREAD} GROUP BY i.address ORDER BY min(i.id)"
             )
         )
 

@@ -49,7 +49,7 @@ class Plan:
         shard_by: the attribute that shards are made by; None makes one catalogue.
         skip_unreadable: build of what can be read.
         precision: what is kept of the embeddings, see :class:`edgeseg.formats.codes.Codes`.
-        chunk_pictures: how many a worker does in one go.
+        chunk_pictures: how many a worker does in one go, at most.
     """
 
     source: str

@@ -17,6 +17,10 @@ class Engine(Protocol):
     def name(self) -> str:
         """For people."""
 
+    @property
+    def workers(self) -> int:
+        """How many describe pictures at once; known inside the context."""
+
     def __enter__(self) -> Engine: ...
 
     def __exit__(

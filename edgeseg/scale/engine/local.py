@@ -13,6 +13,7 @@ class LocalEngine:
     """Does everything here; see :class:`edgeseg.scale.engine.Engine`."""
 
     name = "local"
+    workers = 1
 
     def __enter__(self) -> LocalEngine:
         return self

@@ -48,7 +48,7 @@ class RayEngine:
     def __init__(
         self, address: str | None = None, workers: int | None = None, *, by_gpu: bool = False
     ) -> None:
-        self._address, self._workers, self._by_gpu = address, workers, by_gpu
+        self._address, self._asked_workers, self._by_gpu = address, workers, by_gpu
         self._ray = _ray()
 
     def __enter__(self) -> RayEngine:
@@ -63,7 +63,7 @@ class RayEngine:
             # Without "local", one that happens to run here would be taken for the one to start.
             ray.init(
                 address=self._address or "local",
-                num_cpus=self._workers if self._address is None else None,
+                num_cpus=self._asked_workers if self._address is None else None,
                 include_dashboard=None if self._address else False,
                 configure_logging=True,
                 logging_level=logging.ERROR,
@@ -82,6 +82,11 @@ class RayEngine:
         trace: TracebackType | None,
     ) -> None:
         self._ray.shutdown()
+
+    @property
+    def workers(self) -> int:
+        """As many as were asked for, or as the cluster has room for."""
+        return self._actors()[0]
 
     def work(self, work: Work, chunks: int) -> Iterator[Done]:
         """Do all chunks on a pool of actors."""
@@ -115,8 +120,8 @@ class RayEngine:
         gpus = int(resources.get("GPU", 0)) if self._by_gpu else 0
         if gpus:
             # The processor that each takes too is Ray Data's default beside a GPU.
-            return min(self._workers or gpus, gpus), {"num_gpus": 1.0}
-        workers = self._workers or max(1, int(resources.get("CPU", 1)))
+            return min(self._asked_workers or gpus, gpus), {"num_gpus": 1.0}
+        workers = self._asked_workers or max(1, int(resources.get("CPU", 1)))
         return workers, {"num_cpus": _WORKER_CPUS}
 
     def assemble(self, works: Sequence[ShardWork]) -> Iterator[ShardDone]:

@@ -4,8 +4,9 @@ import numpy as np
 
 from edgeseg.formats.codes import Codes
 from edgeseg.formats.graph import check_graph
-from edgeseg.index import hnsw
-from edgeseg.index.locality import near_order, reordered
+from edgeseg.index import golden, hnsw
+from edgeseg.index.locality import coarse_to_fine, near_order, reordered
+from edgeseg.index.nearest import NearestVectors
 from tests.edgeseg.index.test_hnsw import clustered
 
 
@@ -39,3 +40,25 @@ def test_a_reordered_graph_is_the_same_graph() -> None:
         assert two is not None
         assert order[two[0]].tolist() == one[0].tolist()
         np.testing.assert_array_equal(one[1], two[1])
+
+
+def test_every_row_is_added_once_and_no_region_waits_for_another() -> None:
+    for rows in (1, 15, 16, 17, 1000):
+        assert sorted(coarse_to_fine(rows).tolist()) == list(range(rows))
+    added = coarse_to_fine(1600)
+    assert added[:100].tolist() == list(range(0, 1600, 16))
+    assert added[100:200].tolist() == list(range(8, 1600, 16))
+
+
+def test_clusters_far_apart_are_found_in_a_graph_built_so() -> None:
+    rng = np.random.default_rng(5)
+    centres = 3 * rng.normal(size=(60, 32))
+    vectors = centres[rng.integers(0, 60, 6000)] + 0.6 * rng.normal(size=(6000, 32))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    codes = Codes.encode(vectors.astype(np.float32), "int10")
+    codes = codes.taken(near_order(codes))
+    added = coarse_to_fine(len(codes))
+    graph = reordered(hnsw.build_graph(codes.taken(added)), np.argsort(added))
+    nearest = NearestVectors(codes, graph)
+    queries = golden.draw_queries(codes, np.arange(len(codes)), nearest, 200)
+    assert golden.recall(golden.answered(queries, len(codes), nearest), nearest) > 0.99

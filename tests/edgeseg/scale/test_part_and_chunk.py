@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edgeseg.errors import EdgesegError
-from edgeseg.scale.chunk import KnownPictures, read_chunk, write_chunks
+from edgeseg.scale.chunk import KnownPictures, chunk_size, read_chunk, write_chunks
 from edgeseg.scale.part import (
     Found,
     part_names,
@@ -112,3 +112,12 @@ def test_nothing_is_known_at_first(tmp_path: Path) -> None:
     cut = write_chunks(tmp_path, [], np.empty((0, 2), np.uint64))
     assert cut.chunks == 0
     assert bytes(32) not in KnownPictures(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("pictures", "workers", "size"),
+    [(10**6, 16, 256), (3_000, 16, 64), (3_000, 2, 256), (1_000, 2, 125), (40, 2, 64), (0, 1, 64)],
+)
+def test_the_workers_share_what_there_is(pictures: int, workers: int, size: int) -> None:
+    assert chunk_size(pictures, workers) == size
+    assert chunk_size(pictures, workers, most=8) == 8

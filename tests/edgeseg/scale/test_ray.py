@@ -50,7 +50,8 @@ def test_it_is_the_same_catalogue(cluster: Any, tmp_path: Path) -> None:
         shard.digest for shard in here.summary.shards
     ]
     assert len(told_names(told)) == 40
-    assert len(there.summary.workers) == 2
+    # A worker that starts late finds nothing left to do.
+    assert 1 <= len(there.summary.workers) <= 2
     assert there.summary.engine == "ray"
 
 
