@@ -12,6 +12,7 @@ import contextlib
 import logging
 import os
 import socket
+import sys
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any
@@ -59,20 +60,27 @@ class RayEngine:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         # Its C++ part warns of what Ray Data does by itself; what fails comes as an exception.
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-        try:
-            # Without "local", one that happens to run here would be taken for the one to start.
-            ray.init(
-                address=self._address or "local",
-                num_cpus=self._asked_workers if self._address is None else None,
-                include_dashboard=None if self._address else False,
-                configure_logging=True,
-                logging_level=logging.ERROR,
-                log_to_driver=False,
-            )
-        except (ConnectionError, ValueError, RuntimeError) as error:
-            reason = " ".join(str(error).split())
-            where = f"no Ray cluster at {self._address}" if self._address else "Ray does not start"
-            raise EdgesegError(f"{where}: {reason}") from error
+        with contextlib.ExitStack() as opening:
+            # Ray prints there that a node was lost; what is printed there is the build's answer.
+            opening.enter_context(contextlib.redirect_stdout(sys.stderr))
+            try:
+                # Without "local", one that happens to run here would be taken for the one to start.
+                ray.init(
+                    address=self._address or "local",
+                    num_cpus=self._asked_workers if self._address is None else None,
+                    include_dashboard=None if self._address else False,
+                    configure_logging=True,
+                    logging_level=logging.ERROR,
+                    log_to_driver=False,
+                )
+            except (ConnectionError, ValueError, RuntimeError) as error:
+                reason = " ".join(str(error).split())
+                where = (
+                    f"no Ray cluster at {self._address}" if self._address else "Ray does not start"
+                )
+                raise EdgesegError(f"{where}: {reason}") from error
+            opening.callback(ray.shutdown)
+            self._open = opening.pop_all()
         return self
 
     def __exit__(
@@ -81,7 +89,7 @@ class RayEngine:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._ray.shutdown()
+        self._open.close()
 
     @property
     def workers(self) -> int:

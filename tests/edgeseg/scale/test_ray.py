@@ -115,6 +115,18 @@ def test_a_node_that_is_killed_is_done_without(cluster: Any, tmp_path: Path) -> 
     assert done.summary.shards[0].items == 60
 
 
+def test_what_ray_prints_is_no_part_of_the_answer(
+    cluster: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Such as that a node was lost, which a thread of its prints at any time."""
+    with RayEngine(cluster.address):
+        print("Raylet is terminated")
+    print("{}")
+    told = capsys.readouterr()
+    assert told.out == "{}\n"
+    assert "Raylet is terminated" in told.err
+
+
 def test_a_network_that_breaks_its_promise_ends_the_build_in_one_line(
     cluster: Any, tmp_path: Path
 ) -> None:
