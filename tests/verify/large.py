@@ -16,7 +16,7 @@ from edgeseg.formats.catalogue_file import read_catalogue
 from edgeseg.formats.codes import DEFAULT_PRECISION
 from edgeseg.formats.delta_file import encode_delta
 from edgeseg.index.delta import make_delta
-from edgeseg.index.hnsw import EF_CONSTRUCTION, M
+from edgeseg.index.hnsw import M
 from tests.verify.vectors import perturbed
 from tests.verify.workbench import Workbench
 
@@ -105,7 +105,8 @@ def bare_of(bench: Workbench, made: Path) -> Path:
         own = made == catalogue(bench)
         floats = vectors(bench) if own else _changed(bench)[1]
         index = hnswlib.Index(space="ip", dim=floats.shape[1])
-        index.init_index(len(floats), M=M, ef_construction=EF_CONSTRUCTION)
+        # Breadth of construction and order of the items as hnswlib's users have them.
+        index.init_index(len(floats), M=M)
         index.add_items(floats, num_threads=1)
         index.save_index(str(path))
     return path
