@@ -157,8 +157,8 @@ def test_dripped_headers_end_with_the_time_of_the_sync(shop: Shop, server: Hosti
 def test_a_sync_ends_with_its_time_however_fast_the_bytes_come(
     shop: Shop, server: HostileServer
 ) -> None:
-    server.on(BUNDLE, hostile.dripping(0.004))
-    caps = quick_caps(max_seconds=3.0, silence_s=0.5)
+    server.on(BUNDLE, hostile.dripping(0.001))
+    caps = quick_caps(max_seconds=2.0, silence_s=0.5)
     refused(shop, SlowDownloadError, "is kept for the next", url=server.url, caps=caps)
     server.behave()
     goes_on(shop, url=server.url)
