@@ -53,17 +53,17 @@ def test_every_row_is_added_once_and_no_region_waits_for_another() -> None:
 
 def test_clusters_far_apart_are_found_in_a_graph_built_from_coarse_to_fine() -> None:
     rng = np.random.default_rng(5)
-    centres = 3 * rng.normal(size=(80, 64))
-    vectors = centres[rng.integers(0, 80, 8000)] + 0.6 * rng.normal(size=(8000, 64))
+    centres = 3 * rng.normal(size=(40, 32))
+    vectors = centres[rng.integers(0, 40, 4000)] + 0.6 * rng.normal(size=(4000, 32))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     codes = Codes.encode(vectors.astype(np.float32), "int10")
     codes = codes.taken(near_order(codes))
 
     def found(added: NDArray[np.int64]) -> float:
-        graph = reordered(hnsw.build_graph(codes.taken(added)), np.argsort(added))
-        nearest = NearestVectors(codes, graph)
+        # Few links, so that those between the clusters are scarce.
+        graph = hnsw.build_graph(codes.taken(added), m=6, ef_construction=32)
+        nearest = NearestVectors(codes, reordered(graph, np.argsort(added)))
         queries = golden.draw_queries(codes, np.arange(len(codes)), nearest, 200)
         return golden.recall(golden.answered(queries, len(codes), nearest), nearest)
 
-    # One region after the other leaves too few links between them.
-    assert found(np.arange(len(codes))) < 0.99 < found(coarse_to_fine(len(codes)))
+    assert found(np.arange(len(codes))) < 0.975 < found(coarse_to_fine(len(codes)))
